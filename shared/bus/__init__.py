@@ -1,0 +1,8 @@
+"""Events on their way: out of the outbox, over the broker, into the handlers, each with effect once."""
+
+from shared.bus.consumer import Consumer, Handler
+from shared.bus.kafka import BrokerAwayError, Publisher
+from shared.bus.relay import Relay
+from shared.bus.retry import Fuse, Poison
+
+__all__ = ["BrokerAwayError", "Consumer", "Fuse", "Handler", "Poison", "Publisher", "Relay"]

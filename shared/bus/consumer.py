@@ -1,0 +1,371 @@
+"""From the broker into the handlers: each event takes effect once, in its key's order, or is kept as a dead letter."""
+
+import asyncio
+import time
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from sqlalchemy import text
+
+from shared.bus.kafka import subscription
+from shared.bus.retry import Fuse, Poison, wait_before
+from shared.bus.waves import waves
+from shared.db import Database, DeadLetter, UnitOfWork, is_outage
+from shared.events import Event, UnreadableRecordError, read
+from shared.ids import new_id
+from shared.settings import ServiceSettings
+from shared.telemetry import (
+    BATCH_EVENTS,
+    BATCH_SECONDS,
+    CONSUMER_LAG,
+    EVENTS_HANDLED,
+    FUSE_BLOWN,
+    describe,
+    is_sampled,
+    span,
+)
+
+log = structlog.get_logger()
+
+Handler = Callable[[Sequence[Any], UnitOfWork], Awaitable[None]]
+"""`async def append_messages(events: Sequence[MessageReceived], uow)`: takes a set, works in sets, never commits."""
+
+Hears = Mapping[type[Event], Sequence[Handler]]
+
+POLL_SECONDS = 0.5
+COMMIT_SECONDS = 1.0
+
+_CLAIM = text("""
+INSERT INTO inbox (event_id) SELECT id FROM unnest(CAST(:ids AS uuid[])) AS id ORDER BY id
+ON CONFLICT DO NOTHING RETURNING event_id
+""")
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One record as it arrived, with the event that it holds, or why it holds none."""
+
+    place: TopicPartition
+    record: ConsumerRecord[bytes, bytes]
+    headers: dict[str, str]
+    event: Event | None = None
+    unreadable: str | None = None
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Stall:
+    """A partition that waits for its first event to be tried again."""
+
+    queue: deque[Delivery]
+    resume_at: float = field(default=0.0)
+
+
+class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Hears events for one service for as long as it runs."""
+
+    def __init__(self, service: str, hears: Hears, database: Database, settings: ServiceSettings) -> None:
+        self._service = service
+        self._hears = hears
+        self._types = {event.type: event for event in hears}
+        self._topics = sorted({event.topic() for event in hears})
+        self._database = database
+        self._settings = settings
+        self._fuse = Fuse(in_a_row=settings.fuse_in_a_row, share=settings.fuse_share, window=settings.fuse_window)
+        self._stalls: dict[TopicPartition, Stall] = {}
+        self._done: dict[TopicPartition, int] = {}
+        self._committed_at = 0.0
+        self._handling = asyncio.Lock()
+        self._kafka: AIOKafkaConsumer | None = None
+        self._leaving = False
+
+    @property
+    def fuse_blown(self) -> bool:
+        return self._fuse.blown
+
+    def leave(self) -> None:
+        """Take no more, finish what was taken, and let `run` return."""
+        self._leaving = True
+
+    async def run(self) -> None:
+        """Consume until told to leave or until the fuse blows; neither a broker nor a database that is away ends it."""
+        failures = 0
+        while self._goes_on:
+            kafka = subscription(self._settings, group=f"balcao.{self._service}", client=f"balcao-{self._service}")
+            try:
+                await kafka.start()
+                kafka.subscribe(self._topics, listener=self)
+                self._kafka = kafka
+                failures = 0
+                await self._consume(kafka)
+            except (KafkaError, OSError) as error:
+                failures += 1
+                log.warning("the broker does not answer", reason=type(error).__name__, failures=failures)
+                await asyncio.sleep(wait_before(failures, first=0.2, longest=5))
+            finally:
+                await _stop(kafka)
+                self._kafka = None
+        if self._fuse.blown:
+            FUSE_BLOWN.set(1)
+            log.error("the fuse has blown: too many dead letters; nothing more is consumed until a restart")
+
+    @property
+    def _goes_on(self) -> bool:
+        return not (self._leaving or self._fuse.blown)
+
+    async def _consume(self, kafka: AIOKafkaConsumer) -> None:
+        while self._goes_on:
+            records = await kafka.getmany(
+                timeout_ms=int(self._patience() * 1000), max_records=self._settings.consume_max_records
+            )
+            async with self._handling:
+                await self._handle([self._open(record) for run in records.values() for record in run])
+                await self._try_stalls()
+            await self._commit()
+        await self._commit(at_once=True)
+
+    def _patience(self) -> float:
+        if not self._stalls:
+            return POLL_SECONDS
+        return max(0.0, min(POLL_SECONDS, min(stall.resume_at for stall in self._stalls.values()) - time.monotonic()))
+
+    # One batch, one transaction; where it fails, one event, one transaction.
+
+    async def _handle(self, deliveries: Sequence[Delivery]) -> None:
+        if not deliveries:
+            return
+        started = time.perf_counter()
+        if not await self._together(deliveries):
+            queues: dict[TopicPartition, deque[Delivery]] = defaultdict(deque)
+            for delivery in deliveries:
+                queues[delivery.place].append(delivery)
+            for place, queue in queues.items():
+                if not self._fuse.blown:
+                    await self._one_by_one(place, queue)
+        BATCH_SECONDS.observe(time.perf_counter() - started)
+        BATCH_EVENTS.observe(len(deliveries))
+
+    async def _together(self, deliveries: Sequence[Delivery]) -> bool:
+        """Whether all took effect in one transaction; false means that none did, and that it was not an outage."""
+        if any(delivery.unreadable for delivery in deliveries):
+            return False
+        failures = 0
+        while True:
+            try:
+                await self._take_effect(deliveries)
+            except Exception as failure:
+                if not is_outage(failure):
+                    log.warning("a batch failed", events=len(deliveries), reason=describe(failure), exc_info=failure)
+                    return False
+                failures += 1
+                await self._wait_out(failure, failures)
+            else:
+                for delivery in deliveries:
+                    self._done[delivery.place] = delivery.record.offset + 1
+                return True
+
+    async def _one_by_one(self, place: TopicPartition, queue: deque[Delivery]) -> None:
+        while queue:
+            delivery = queue[0]
+            verdict = await self._try(delivery)
+            if verdict is not None:
+                self._stall(place, queue, verdict)
+                return
+            queue.popleft()
+            self._done[place] = delivery.record.offset + 1
+            if self._fuse.blown:
+                return
+        if self._stalls.pop(place, None) is not None and self._kafka is not None:
+            self._resume(self._kafka, place)
+
+    async def _try(self, delivery: Delivery) -> float | None:
+        """None when the event is settled, with effect or as a dead letter; else how many seconds to wait."""
+        if delivery.unreadable:
+            await self._bury(delivery, delivery.unreadable)
+            return None
+        try:
+            await self._take_effect([delivery])
+        except Poison as poison:
+            await self._bury(delivery, str(poison))
+            return None
+        except Exception as failure:
+            delivery.attempts += 1
+            settings = self._settings
+            wait = wait_before(delivery.attempts, first=settings.retry_first_wait, longest=settings.retry_longest_wait)
+            if is_outage(failure):
+                delivery.attempts -= 1
+                return wait
+            if delivery.attempts < settings.retry_attempts:
+                return wait
+            log.warning("an event failed for good", exc_info=failure, type=delivery.headers.get("ce_type"))
+            await self._bury(delivery, describe(failure))
+        return None
+
+    async def _take_effect(self, deliveries: Sequence[Delivery]) -> None:
+        events = {delivery.event.envelope.id: delivery.event for delivery in deliveries if delivery.event is not None}
+        if not events:
+            return
+        tenants = {event.tenant_id for event in events.values()}
+        with ExitStack() as spans:
+            for event in events.values():
+                if is_sampled(event.envelope.trace):
+                    spans.enter_context(span(f"{self._service} hears {event.type}", parent=event.envelope.trace))
+            async with self._database.unit_of_work(tenants) as uow:
+                claimed = set((await uow.session.execute(_CLAIM, {"ids": list(events)})).scalars())
+                fresh = [event for id_, event in events.items() if id_ in claimed]
+                await give(self._hears, fresh, uow)
+        for event in fresh:
+            EVENTS_HANDLED.labels(event.type, "took effect").inc()
+        if repeated := len(deliveries) - len(fresh):
+            EVENTS_HANDLED.labels("any", "repeated or not heard").inc(repeated)
+        self._fuse.took_effect(len(fresh))
+
+    # What cannot take effect.
+
+    async def _bury(self, delivery: Delivery, reason: str) -> None:
+        """Keep the event as a dead letter, claimed in the same transaction so that a redelivery changes nothing."""
+        failures = 0
+        while True:
+            try:
+                async with self._database.unit_of_work(()) as uow:
+                    event_id = _uuid(delivery.headers.get("ce_id"))
+                    if event_id is not None:
+                        claimed = (await uow.session.execute(_CLAIM, {"ids": [event_id]})).scalars().all()
+                        if not claimed:
+                            return
+                    uow.session.add(_dead_letter(delivery, event_id, reason, uow))
+            except Exception as failure:
+                if not is_outage(failure):
+                    raise
+                failures += 1
+                await self._wait_out(failure, failures)
+            else:
+                break
+        self._fuse.died()
+        EVENTS_HANDLED.labels(delivery.headers.get("ce_type", "unknown"), "died").inc()
+        log.error("an event became a dead letter", type=delivery.headers.get("ce_type"), reason=reason)
+
+    def _stall(self, place: TopicPartition, queue: deque[Delivery], wait: float) -> None:
+        self._stalls[place] = Stall(queue, time.monotonic() + wait)
+        if self._kafka is not None and place in self._kafka.assignment():
+            self._kafka.pause(place)
+
+    async def _try_stalls(self) -> None:
+        now = time.monotonic()
+        for place, stall in list(self._stalls.items()):
+            if stall.resume_at <= now and not self._fuse.blown:
+                await self._one_by_one(place, stall.queue)
+
+    @staticmethod
+    async def _wait_out(failure: Exception, failures: int) -> None:
+        log.warning("the database is away", reason=describe(failure), failures=failures)
+        await asyncio.sleep(wait_before(failures, first=0.1, longest=5))
+
+    # Where we are.
+
+    async def _commit(self, *, at_once: bool = False) -> None:
+        now = time.monotonic()
+        if self._kafka is None or not self._done or not (at_once or now - self._committed_at >= COMMIT_SECONDS):
+            return
+        mine = self._kafka.assignment()
+        offsets = {place: offset for place, offset in self._done.items() if place in mine}
+        self._done.clear()
+        self._committed_at = now
+        if offsets:
+            try:
+                await self._kafka.commit(offsets)
+            except KafkaError as error:
+                # Nothing is lost by it: what is delivered again was claimed before.
+                log.info("offsets were not committed", reason=type(error).__name__)
+        for topic in self._topics:
+            places = [place for place in mine if place.topic == topic]
+            behind = [
+                (self._kafka.highwater(place) or 0) - offsets.get(place, 0) for place in places if place in offsets
+            ]
+            CONSUMER_LAG.labels(topic).set(sum(max(0, lag) for lag in behind))
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        async with self._handling:
+            await self._commit(at_once=True)
+            for place in revoked:
+                self._stalls.pop(place, None)
+                self._done.pop(place, None)
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        if not self._settings.broker_keeps_log and self._kafka is not None and assigned:
+            # This broker may have begun anew, and then offsets mean nothing; the inbox makes reading again harmless.
+            await self._kafka.seek_to_beginning(*assigned)
+
+    def _open(self, record: ConsumerRecord[bytes, bytes]) -> Delivery:
+        place = TopicPartition(record.topic, record.partition)
+        headers = {name: value.decode(errors="replace") for name, value in record.headers}
+        delivery = Delivery(place, record, headers)
+        type_ = headers.get("ce_type")
+        if type_ in self._types:
+            try:
+                delivery.event = read(headers, record.value or b"")
+            except UnreadableRecordError as unreadable:
+                delivery.unreadable = str(unreadable)
+        elif type_ is None:
+            delivery.unreadable = "no event"
+        return delivery
+
+    @staticmethod
+    def _resume(kafka: AIOKafkaConsumer, place: TopicPartition) -> None:
+        if place in kafka.assignment():
+            kafka.resume(place)
+
+
+async def give(hears: Hears, events: Sequence[Event], uow: UnitOfWork) -> None:
+    """Let every handler of each event do its work, in waves."""
+    for wave in waves(events, key=lambda event: (event.topic(), event.key), kind=type):
+        for handler in hears[type(wave[0])]:
+            await handler(wave, uow)
+
+
+def _dead_letter(delivery: Delivery, event_id: UUID | None, reason: str, uow: UnitOfWork) -> DeadLetter:
+    record = delivery.record
+    if delivery.event is not None:
+        wire = delivery.event.to_record()
+        data, personal = wire.data, wire.personal
+    else:
+        # What cannot be read may be anything, so all of it counts as personal.
+        data, personal = b"", record.value
+    return DeadLetter(
+        id=new_id(),
+        tenant_id=_uuid(delivery.headers.get("ce_tenantid")),
+        event_id=event_id,
+        type=delivery.headers.get("ce_type"),
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=(record.key or b"").decode(errors="replace"),
+        headers=delivery.headers,
+        data=data,
+        personal=personal,
+        reason=reason[:500],
+        attempts=delivery.attempts,
+        died_at=uow.now,
+    )
+
+
+def _uuid(value: str | None) -> UUID | None:
+    try:
+        return UUID(value) if value else None
+    except ValueError:
+        return None
+
+
+async def _stop(kafka: AIOKafkaConsumer) -> None:
+    try:
+        async with asyncio.timeout(5):
+            await kafka.stop()
+    except (KafkaError, OSError, TimeoutError) as error:
+        log.info("the subscription did not end cleanly", reason=type(error).__name__)

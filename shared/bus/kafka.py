@@ -1,0 +1,126 @@
+"""The broker, as the rest of the bus sees it: a publisher, a subscription, and whether it answers."""
+
+import asyncio
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from shared.events import Record
+from shared.settings import ServiceSettings
+from shared.telemetry import BROKER_CONTACT
+
+ACK_SECONDS = 5
+CLOSE_SECONDS = 2
+BATCH_BYTES = 512 * 1024
+
+
+class BrokerAwayError(Exception):
+    """The broker did not acknowledge in time; nothing is known of what it has."""
+
+
+class Publisher:
+    """Publishes records in order: one batch a partition at a time, each acknowledged before the next one leaves."""
+
+    def __init__(self, servers: str, *, idempotent: bool) -> None:
+        self._servers = servers
+        self._idempotent = idempotent
+        self._producer: AIOKafkaProducer | None = None
+        self.answered = asyncio.Event()
+        """Set once the broker has acknowledged or answered anything."""
+
+    async def contact(self) -> None:
+        """Return once the broker answers; raises `BrokerAwayError` when it does not within five seconds."""
+        try:
+            async with asyncio.timeout(ACK_SECONDS):
+                await self._connected()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self._lost(error)
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Return when the broker holds all of `records`; raises `BrokerAwayError`, and then may hold any of them."""
+        partitions: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        try:
+            async with asyncio.timeout(ACK_SECONDS):
+                producer = await self._connected()
+                counts = {topic: await self._count(producer, topic) for topic in {record.topic for record in records}}
+                for record in records:
+                    number = zlib.crc32(record.key.encode()) % counts[record.topic]
+                    partitions[record.topic, number].append(record)
+                appends = [self._append(producer, *place, run) for place, run in partitions.items()]
+                for outcome in await asyncio.gather(*appends, return_exceptions=True):
+                    if outcome is not None:
+                        raise outcome
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self._lost(error)
+
+    async def close(self) -> None:
+        """Let go of the broker without waiting for what it has not acknowledged."""
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await producer.stop()
+        except (KafkaError, OSError, TimeoutError):
+            await producer.client.close()
+
+    async def _append(self, producer: AIOKafkaProducer, topic: str, partition: int, run: Sequence[Record]) -> None:
+        # The accumulator would keep the order within a batch but not over a failed one: so only one is ever under way.
+        batch = producer.create_batch()
+        for record in run:
+            headers = [(name, value.encode()) for name, value in record.headers.items()]
+            entry: dict[str, Any] = {"key": record.key.encode(), "value": record.value, "headers": headers}
+            if batch.append(timestamp=None, **entry) is None:
+                await (await producer.send_batch(batch, topic, partition=partition))
+                batch = producer.create_batch()
+                batch.append(timestamp=None, **entry)
+        await (await producer.send_batch(batch, topic, partition=partition))
+
+    async def _count(self, producer: AIOKafkaProducer, topic: str) -> int:
+        return len(await producer.partitions_for(topic))
+
+    async def _connected(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._servers,
+                acks="all",
+                enable_idempotence=self._idempotent,
+                request_timeout_ms=ACK_SECONDS * 1000,
+                max_batch_size=BATCH_BYTES,
+                max_request_size=8 * BATCH_BYTES,
+                linger_ms=0,
+            )
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.client.close()
+                raise
+            self._producer = producer
+            BROKER_CONTACT.set(1)
+            self.answered.set()
+        return self._producer
+
+    async def _lost(self, error: BaseException) -> None:
+        BROKER_CONTACT.set(0)
+        await self.close()
+        raise BrokerAwayError(type(error).__name__) from error
+
+
+def subscription(settings: ServiceSettings, *, group: str | None, client: str) -> AIOKafkaConsumer:
+    """A consumer that commits only what it is told to, and begins at the beginning."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.broker_servers,
+        group_id=group,
+        client_id=client,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        heartbeat_interval_ms=settings.heartbeat_ms,
+        session_timeout_ms=max(6_000, settings.heartbeat_ms * 4),
+        metadata_max_age_ms=settings.heartbeat_ms * 10,
+        max_partition_fetch_bytes=4 * BATCH_BYTES,
+    )

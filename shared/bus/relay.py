@@ -1,0 +1,143 @@
+"""From the outbox to the broker: in order for each key, at least once, whatever is killed on the way."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+
+import orjson
+import structlog
+from sqlalchemy import Row, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from shared.bus.kafka import BrokerAwayError, Publisher
+from shared.bus.retry import wait_before
+from shared.db import Database, is_outage
+from shared.events import Record
+from shared.events.base import SHARDS
+from shared.telemetry import EVENTS_PUBLISHED, OUTBOX_OLDEST, OUTBOX_ROWS, PUBLISH_FAILURES, describe
+
+log = structlog.get_logger()
+
+IDLE_SECONDS = 0.05
+GAUGE_SECONDS = 5
+
+_LOCKS = 5  # the class of the relay's advisory locks
+
+_TAKE = f"""
+WITH free AS MATERIALIZED (
+  SELECT shard FROM generate_series(0, {SHARDS - 1}) AS shard WHERE pg_try_advisory_xact_lock({_LOCKS}, shard)
+), oldest AS (
+  SELECT id FROM outbox WHERE shard IN (SELECT shard FROM free) ORDER BY id LIMIT :rows
+), taken AS (
+  DELETE FROM outbox USING oldest WHERE outbox.id = oldest.id RETURNING outbox.*
+)"""
+_FIELDS = "id, topic, key, headers::text AS headers, data, personal"
+_TAKE_AND_FORGET = text(f"{_TAKE} SELECT {_FIELDS} FROM taken")
+_TAKE_AND_KEEP = text(f"""{_TAKE}, kept AS (
+  INSERT INTO outbox_kept (id, shard, topic, key, headers, data, personal, created_at)
+  SELECT id, shard, topic, key, headers, data, personal, created_at FROM taken
+  ON CONFLICT (id) DO NOTHING
+) SELECT {_FIELDS} FROM taken""")
+_DEPTH = text("SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0) FROM outbox")
+
+_STOP_RELAYS = text(f"SELECT pg_advisory_xact_lock({_LOCKS}, shard) FROM generate_series(0, {SHARDS - 1}) AS shard")
+_PUT_BACK = text("""
+WITH back AS (DELETE FROM outbox_kept RETURNING *)
+INSERT INTO outbox (id, shard, topic, key, headers, data, personal, created_at) OVERRIDING SYSTEM VALUE
+SELECT id, shard, topic, key, headers, data, personal, created_at FROM back ORDER BY id
+""")
+
+
+class Relay:
+    """Publishes the outbox for as long as it runs; several relays of one service share it by shards."""
+
+    def __init__(self, database: Database, publisher: Publisher, *, batch: int, keep: bool) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._batch = batch
+        self._take = _TAKE_AND_KEEP if keep else _TAKE_AND_FORGET
+
+    async def run(self) -> None:
+        """Publish until cancelled; neither a broker nor a database that is away ends it."""
+        failures = 0
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._measure())
+            while True:
+                try:
+                    published = await self.publish_some()
+                except BrokerAwayError as away:
+                    failures += 1
+                    PUBLISH_FAILURES.inc()
+                    log.warning("the broker does not acknowledge", reason=str(away), failures=failures)
+                    await asyncio.sleep(wait_before(failures, first=0.1, longest=2))
+                except Exception as error:
+                    if not is_outage(error):
+                        raise
+                    failures += 1
+                    log.warning("the database is away", reason=describe(error), failures=failures)
+                    await asyncio.sleep(wait_before(failures, first=0.1, longest=2))
+                else:
+                    failures = 0
+                    if published < self._batch:
+                        await self._rest()
+
+    async def publish_some(self) -> int:
+        """Publish the oldest rows that no other relay holds, and forget them once the broker has them; how many."""
+        async with self._database.engine.begin() as connection:
+            rows = (await connection.execute(self._take, {"rows": self._batch})).all()
+            if rows:
+                await self._publisher.publish(_records(rows))
+        for topic, count in Counter(row.topic for row in rows).items():
+            EVENTS_PUBLISHED.labels(topic).inc(count)
+        return len(rows)
+
+    async def _rest(self) -> None:
+        committed = self._database.committed
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                await committed.wait()
+        except TimeoutError:
+            return
+        committed.clear()
+
+    async def _measure(self) -> None:
+        while True:
+            try:
+                async with self._database.engine.connect() as connection:
+                    rows, seconds = (await connection.execute(_DEPTH)).one()
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+            else:
+                OUTBOX_ROWS.set(rows)
+                OUTBOX_OLDEST.set(float(seconds))
+            await asyncio.sleep(GAUGE_SECONDS)
+
+
+async def restore(database_url: str, create: Callable[[], Awaitable[None]]) -> None:
+    """Tell a broker that forgot again: put the kept rows back in their old order, then `create` the topic they go to.
+
+    The relays stand still meanwhile, so that nothing newer is published before.
+    """
+    engine = create_async_engine(make_url(database_url).set(drivername="postgresql+asyncpg"))
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(_STOP_RELAYS)
+            await connection.execute(_PUT_BACK)
+            await create()
+    finally:
+        await engine.dispose()
+
+
+def _records(rows: Sequence[Row[tuple[int, str, str, str, bytes, bytes | None]]]) -> list[Record]:
+    return [
+        Record(
+            topic=row.topic,
+            key=row.key,
+            headers=orjson.loads(row.headers),
+            data=row.data,
+            personal=row.personal,
+        )
+        for row in sorted(rows, key=lambda row: row.id)
+    ]

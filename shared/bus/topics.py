@@ -1,0 +1,37 @@
+"""The topics as the broker must have them."""
+
+import asyncio
+from collections.abc import Iterable
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from shared.events import Topic
+
+SECONDS = 10
+
+
+async def create_topics(servers: str, topics: Iterable[Topic], *, replication: int = 1) -> None:
+    """Create the topics that are not there yet; raises `KafkaError` or `TimeoutError` after ten seconds."""
+    wanted = [_new(topic, replication) for topic in topics]
+    async with asyncio.timeout(SECONDS):
+        admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=SECONDS * 1000)
+        await admin.start()
+        try:
+            answer = await admin.create_topics(wanted)
+        finally:
+            await admin.close()
+    for _, code, *_ in answer.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise error
+
+
+def _new(topic: Topic, replication: int) -> NewTopic:
+    settings = {"retention.ms": str(topic.retention * 1000), "cleanup.policy": "delete"}
+    if topic.compacted:
+        settings = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(topic.retention * 1000)}
+    return NewTopic(topic.name, topic.partitions, replication, topic_configs=settings)
+
+
+__all__ = ["KafkaError", "create_topics"]

@@ -1,0 +1,24 @@
+"""The service's own database: transactions, what they say, and what they leave for later."""
+
+from shared.db.database import Database, is_conflict, is_outage, is_unique_violation
+from shared.db.group_commit import GroupCommit, TooBusyError
+from shared.db.tables import JOBS, TENANTS_SETTING, DeadLetter, Model, Waiting, new_metadata, tenant_policy
+from shared.db.unit_of_work import Job, UnitOfWork
+
+__all__ = [
+    "JOBS",
+    "TENANTS_SETTING",
+    "Database",
+    "DeadLetter",
+    "GroupCommit",
+    "Job",
+    "Model",
+    "TooBusyError",
+    "UnitOfWork",
+    "Waiting",
+    "is_conflict",
+    "is_outage",
+    "is_unique_violation",
+    "new_metadata",
+    "tenant_policy",
+]

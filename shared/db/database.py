@@ -1,0 +1,109 @@
+"""Connections and transactions: opened at the edge, scoped to tenants, committed before the answer leaves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session, SessionTransaction
+
+from shared.db.tables import TENANTS_SETTING
+from shared.db.unit_of_work import UnitOfWork
+from shared.telemetry import current_trace
+
+CONNECT_SECONDS = 3
+STATEMENT_SECONDS = 15
+POOL_WAIT_SECONDS = 5
+
+_SEE = text(f"SELECT set_config('{TENANTS_SETTING}', :tenants, true)")
+
+# Classes and codes of SQLSTATE after which the same work may succeed: connection lost, rollback forced by others
+# (40: deadlock, serialisation), lock not available, out of resources, server shutting down, idle transaction ended.
+_PASSING = ("08", "40", "53", "57P", "55P03", "25P03")
+
+
+class Database:
+    """The one database of a service."""
+
+    def __init__(self, url: str, *, pool: int, application: str) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            make_url(url).set(drivername="postgresql+asyncpg"),
+            pool_size=pool,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_SECONDS,
+            # Errors would quote the parameters, and parameters are what people wrote.
+            hide_parameters=True,
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": STATEMENT_SECONDS,
+                "server_settings": {
+                    "application_name": application,
+                    "lock_timeout": "2s",
+                    "idle_in_transaction_session_timeout": "10s",
+                    "jit": "off",
+                },
+            },
+        )
+        self.committed = asyncio.Event()
+        """Set after a commit that left something to publish; the relay waits for it."""
+
+    @asynccontextmanager
+    async def unit_of_work(self, tenants: Iterable[UUID], *, now: datetime | None = None) -> AsyncIterator[UnitOfWork]:
+        """A transaction that sees these tenants only; it commits when the block ends and rolls back when it raises.
+
+        No connection is taken before the first statement.
+        """
+        session = AsyncSession(self.engine, expire_on_commit=False, autoflush=False)
+        session.info["tenants"] = ",".join(sorted(map(str, tenants)))
+        work = UnitOfWork(session, now or datetime.now(UTC), current_trace())
+        async with session:
+            yield work
+            said = await work.flush()
+            await session.commit()
+        if said:
+            self.committed.set()
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+@event.listens_for(Session, "after_begin")
+def _see_tenants(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    tenants = session.info.get("tenants")
+    if tenants is not None and not transaction.nested:
+        connection.execute(_SEE, {"tenants": tenants})
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the work failed because of the database's state, not its own: the same work may succeed later."""
+    if isinstance(error, PoolTimeoutError | ConnectionError | TimeoutError):
+        return True
+    if isinstance(error, DBAPIError):
+        state = _sqlstate(error.orig)
+        if state is None:
+            return error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)
+        return state.startswith(_PASSING)
+    state = _sqlstate(error)
+    return state is not None and state.startswith(_PASSING)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether the work stood in another transaction's way, and may succeed at once when it is done again."""
+    state = _sqlstate(getattr(error, "orig", error))
+    return state is not None and state.startswith(("40", "55P03"))
+
+
+def is_unique_violation(error: BaseException) -> bool:
+    return _sqlstate(getattr(error, "orig", error)) == "23505"
+
+
+def _sqlstate(error: Any) -> str | None:
+    state = getattr(error, "sqlstate", None)
+    return state if isinstance(state, str) else None

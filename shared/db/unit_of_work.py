@@ -1,0 +1,121 @@
+"""One transaction: what it changes, what it says, and what it leaves for later, all or nothing."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.db.tables import TENANTS_SETTING, Waiting
+from shared.events import Envelope, Event, Record
+from shared.ids import new_id
+
+_ENTER = text(f"SELECT set_config('{TENANTS_SETTING}', :tenant, true)")
+
+# Each distinct key is locked before its rows get their identity: so per key, outbox order is commit order.
+_TELL = text("""
+WITH locked AS MATERIALIZED (
+  SELECT count(pg_advisory_xact_lock(lock)) AS keys FROM unnest(CAST(:locks AS bigint[])) AS lock
+)
+INSERT INTO outbox (shard, topic, key, headers, data, personal)
+SELECT row.shard, row.topic, row.key, CAST(row.headers AS jsonb), row.data, row.personal
+FROM locked, unnest(
+  CAST(:shards AS smallint[]), CAST(:topics AS text[]), CAST(:keys AS text[]),
+  CAST(:headers AS text[]), CAST(:data AS bytea[]), CAST(:personal AS bytea[])
+) WITH ORDINALITY AS row(shard, topic, key, headers, data, personal, place)
+ORDER BY row.place
+""")
+
+
+class Job(BaseModel):
+    """Something to be done later or elsewhere. Jobs of one key are done one after the other, as they were scheduled.
+
+    A job refers to rows; it never carries personal data.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: ClassVar[str]
+    tenant_id: UUID
+
+
+class UnitOfWork:
+    """What a handler works with. It is opened and committed at the edge, never inside a handler."""
+
+    def __init__(self, session: AsyncSession, now: datetime, trace: str | None) -> None:
+        self.session = session
+        self.now = now
+        self._trace = trace
+        self._said: list[Event] = []
+        self._jobs: list[tuple[Job, str, datetime]] = []
+
+    @staticmethod
+    def new_id() -> UUID:
+        return new_id()
+
+    def emit(self, event: Event, *, caused_by: Event | None = None, trace: str | None = None) -> None:
+        """Say that something happened; it is heard if and only if this transaction commits.
+
+        It belongs to the trace of its cause, else to `trace`, else to that of this unit of work.
+        """
+        cause = caused_by.envelope if caused_by is not None else None
+        self._said.append(
+            event.in_envelope(
+                Envelope(
+                    id=new_id(),
+                    occurred_at=self.now,
+                    caused_by=cause.id if cause else None,
+                    trace=cause.trace if cause else trace or self._trace,
+                )
+            )
+        )
+
+    def schedule(self, job: Job, *, key: str, due_at: datetime) -> None:
+        """Do `job` at `due_at` or soon after, in turn with the other jobs of this key, if this transaction commits."""
+        self._jobs.append((job, key, due_at))
+
+    async def enter(self, tenant_id: UUID) -> None:
+        """Work for one tenant from here on, as when the platform has just made it."""
+        await self.session.execute(_ENTER, {"tenant": str(tenant_id)})
+
+    def forget(self) -> None:
+        """Take back all that was said and scheduled, as when the work done so far is rolled back."""
+        self._said.clear()
+        self._jobs.clear()
+
+    async def flush(self) -> bool:
+        """Write what was said and scheduled; true when there was anything to publish."""
+        if self._jobs:
+            rows = [
+                {"type": job.type, "key": key, "payload": job.model_dump(mode="json"), "due_at": due_at}
+                for job, key, due_at in self._jobs
+            ]
+            await self.session.execute(insert(Waiting), rows)
+        if self._said:
+            await self._tell([event.to_record() for event in self._said])
+        said = bool(self._said)
+        self.forget()
+        return said
+
+    async def _tell(self, records: Sequence[Record]) -> None:
+        await self.session.execute(
+            _TELL,
+            {
+                "locks": sorted({_lock(record.key) for record in records}),
+                "shards": [record.shard for record in records],
+                "topics": [record.topic for record in records],
+                "keys": [record.key for record in records],
+                "headers": [orjson.dumps(record.headers).decode() for record in records],
+                "data": [record.data for record in records],
+                "personal": [record.personal for record in records],
+            },
+        )
+
+
+def _lock(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)

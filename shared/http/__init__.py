@@ -1,0 +1,55 @@
+"""The edge of a process: who calls, what is asked, one transaction, one shape of answer."""
+
+from shared.http.auth import Caller, Callers, ContextSigner, ContextVerifier, bearer, requires
+from shared.http.clients import outgoing_client
+from shared.http.edge import Body, Desk, RequestEdge, TransactionRoute, Work
+from shared.http.etags import check_version, tell_version
+from shared.http.pages import Page, Pages, Paging
+from shared.http.problems import (
+    BadRequest,
+    Broken,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    Problem,
+    ProblemBody,
+    TooLarge,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+
+__all__ = [
+    "BadRequest",
+    "Body",
+    "Broken",
+    "Caller",
+    "Callers",
+    "Conflict",
+    "ContextSigner",
+    "ContextVerifier",
+    "Desk",
+    "Forbidden",
+    "Invalid",
+    "NotFound",
+    "Page",
+    "Pages",
+    "Paging",
+    "PreconditionFailed",
+    "Problem",
+    "ProblemBody",
+    "RequestEdge",
+    "TooLarge",
+    "TooManyRequests",
+    "TransactionRoute",
+    "Unauthorized",
+    "Unavailable",
+    "Work",
+    "bearer",
+    "check_version",
+    "outgoing_client",
+    "requires",
+    "tell_version",
+]

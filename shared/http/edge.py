@@ -1,0 +1,148 @@
+"""Where a request begins and ends: its id, its trace, its one transaction, and its answer whatever happens."""
+
+import re
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import structlog
+from fastapi import Depends
+from fastapi.routing import APIRoute
+from opentelemetry.trace import SpanKind
+from pydantic import BaseModel, ConfigDict
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.db import Database, UnitOfWork
+from shared.http.auth import Callers
+from shared.http.idempotency import Answers
+from shared.http.problems import TooLarge, as_problem
+from shared.ids import new_id
+from shared.telemetry import HTTP_REQUESTS, HTTP_SECONDS, span
+
+log = structlog.get_logger()
+
+BODY_BYTES: Final = 5 * 1024 * 1024
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_QUIET: Final = {"/live", "/ready", "/telemetry"}
+
+
+class Body(BaseModel):
+    """The body of a request: what it does not know, it refuses."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the edge of a process works with."""
+
+    database: Database
+    callers: Callers
+    answers: Answers
+
+
+class TransactionRoute(APIRoute):
+    """A route that knows its caller and does its work in one transaction, committed before the answer leaves."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        act = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            desk: Desk = request.app.state.desk
+            caller = request.state.caller = await desk.callers.identify(request)
+            # Read whole before the transaction: nobody waits for a slow sender with a connection in hand.
+            await request.body()
+            async with desk.database.unit_of_work([caller.tenant_id]) as uow:
+                request.state.uow = uow
+                if request.method == "POST" and "idempotency-key" in request.headers:
+                    return await desk.answers.once(request, caller, uow, act)
+                return await act(request)
+
+        return handle
+
+
+def _work(request: Request) -> UnitOfWork:
+    uow: UnitOfWork = request.state.uow
+    return uow
+
+
+Work = Annotated[UnitOfWork, Depends(_work)]
+"""The transaction of this request."""
+
+
+class RequestEdge:
+    """The outermost layer of a process: bounds the body, traces, counts, and never lets an error out bare."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else str(new_id())
+        started = time.perf_counter()
+        status = 0
+
+        # What anyone on the way wants to be told beside the answer, whichever it will be.
+        answer_headers: dict[str, str] = {}
+        scope.setdefault("state", {})["answer_headers"] = answer_headers
+
+        async def tell(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                told = MutableHeaders(scope=message)
+                told["X-Request-Id"] = request_id
+                told.update(answer_headers)
+            await send(message)
+
+        with span(scope["method"], parent=headers.get("traceparent"), kind=SpanKind.SERVER) as current:
+            try:
+                await self.app(scope, _bounded(headers, receive), tell)
+            except Exception as error:  # noqa: BLE001 - the last one who can answer
+                problem = as_problem(error)
+                say = log.warning if problem.status < 500 or problem.status == 503 else log.error
+                say("a request failed", request_id=request_id, path=_route(scope), exc_info=error)
+                if not status:
+                    await problem.to_response()(scope, receive, tell)
+            route = _route(scope)
+            seconds = time.perf_counter() - started
+            current.update_name(f"{scope['method']} {route}")
+            current.set_attribute("http.response.status_code", status)
+            HTTP_REQUESTS.labels(scope["method"], route, status).inc()
+            HTTP_SECONDS.labels(route).observe(seconds)
+            if route not in _QUIET:
+                say = log.debug if status < 400 else log.info
+                say("request", method=scope["method"], path=route, status=status, ms=round(seconds * 1000, 1),
+                    request_id=request_id)  # fmt: skip
+
+
+def _route(scope: Scope) -> str:
+    """The path as it was declared, so that neither logs nor labels hold anybody's id."""
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
+def _bounded(headers: Headers, receive: Receive) -> Receive:
+    told = headers.get("content-length", "")
+    read = int(told) if told.isascii() and told.isdigit() and len(told) < 19 else 0
+    if read <= BODY_BYTES:
+        read = 0
+
+    async def bounded() -> Message:
+        nonlocal read
+        if read > BODY_BYTES:
+            raise TooLarge(f"A body may have {BODY_BYTES} bytes.", headers={"Connection": "close"})
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > BODY_BYTES:
+            raise TooLarge(f"A body may have {BODY_BYTES} bytes.", headers={"Connection": "close"})
+        return message
+
+    return bounded

@@ -1,0 +1,64 @@
+"""Whether a process lives, whether it can serve, and what it measures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.db import Database
+from shared.db.migrations import current, newest
+from shared.http.problems import Unavailable
+
+
+class Readiness:
+    """Ready once migrations are there and the broker has answered, which stay so; and while the database answers."""
+
+    def __init__(
+        self, database: Database, location: Path, broker: Callable[[], bool], fuse: Callable[[], bool]
+    ) -> None:
+        self._database = database
+        self._wanted = newest(location)
+        self._broker = broker
+        self._fuse = fuse
+        self._migrated = False
+
+    async def missing(self) -> str | None:
+        """What is missing, in words; None when nothing is."""
+        try:
+            async with self._database.engine.connect() as connection:
+                if self._migrated:
+                    await connection.execute(text("SELECT 1"))
+                else:
+                    self._migrated = await current(connection) >= self._wanted
+        except (SQLAlchemyError, OSError):
+            return "The database does not answer."
+        if not self._migrated:
+            return "The database has not been migrated to this version."
+        if not self._broker():
+            return "The broker has not answered yet."
+        return "The fuse has blown." if self._fuse() else None
+
+
+def health(readiness: Callable[[], Readiness]) -> APIRouter:
+    """`/live`, `/ready` and `/telemetry`, for operations and not for callers."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/live")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @router.get("/ready")
+    async def ready() -> dict[str, str]:
+        missing = await readiness().missing()
+        if missing:
+            raise Unavailable(missing)
+        return {"status": "ready"}
+
+    @router.get("/telemetry")
+    async def telemetry() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router

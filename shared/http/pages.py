@@ -1,0 +1,82 @@
+"""Lists by pages: an opaque cursor says where the next one begins."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+import orjson
+from fastapi import Depends, Query
+from pydantic import BaseModel
+
+from shared.http.problems import BadRequest
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Page(BaseModel, Generic[T]):
+    """Some items of a list, and the cursor of the next ones."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class Paging:
+    """What a caller asks of a list."""
+
+    def __init__(
+        self,
+        limit: Annotated[int, Query(ge=1, le=200, description="How many items at most.")] = 50,
+        cursor: Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")] = None,
+    ) -> None:
+        self.limit = limit
+        self._cursor = cursor
+
+    @property
+    def more(self) -> int:
+        """One row more than the page holds tells whether there is a next page."""
+        return self.limit + 1
+
+    def after(self, *kinds: type) -> tuple[Any, ...] | None:
+        """The sort key after which the page begins; raises `BadRequest` for a cursor that is not of this list."""
+        if self._cursor is None:
+            return None
+        try:
+            parts = orjson.loads(base64.urlsafe_b64decode(self._cursor.encode("ascii") + b"=="))
+            return tuple(_READ[kind](part) for kind, part in zip(kinds, parts, strict=True))
+        except (ValueError, TypeError, KeyError, binascii.Error):
+            raise BadRequest("The cursor is not one of this list.", slug="bad-cursor") from None
+
+    def page(self, rows: Sequence[R], show: Callable[[R], T], key: Callable[[R], Sequence[Any]]) -> Page[T]:
+        """The page of `rows`, of which there are up to `more`."""
+        shown = rows[: self.limit]
+        return Page(
+            items=[show(row) for row in shown],
+            next_cursor=_write(key(shown[-1])) if len(rows) > self.limit else None,
+        )
+
+
+Pages = Annotated[Paging, Depends()]
+
+
+def _moment(part: Any) -> datetime:
+    moment = datetime.fromisoformat(part)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment
+
+
+def _number(part: Any) -> int:
+    if not isinstance(part, int) or not -(2**63) <= part < 2**63:
+        raise ValueError("no number")
+    return part
+
+
+_READ: dict[type, Callable[[Any], Any]] = {datetime: _moment, UUID: UUID, int: _number}
+
+
+def _write(key: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(list(key))).rstrip(b"=").decode()

@@ -1,0 +1,171 @@
+"""What goes wrong, told as problem details (RFC 9457): one tree of errors, one shape of answer.
+
+Problem
+├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
+├── Conflict 409 · PreconditionFailed 412 · TooLarge 413 · Invalid 422 · TooManyRequests 429
+└── Broken 500 · Unavailable 503
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.db import TooBusyError, is_outage
+from shared.telemetry import current_trace_id
+
+
+class Problem(Exception):
+    """An answer that says what went wrong. `detail` is read by the caller: it never holds personal data."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Something went wrong on our side"
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        slug: str | None = None,
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+        self.type = f"/problems/{slug or self.slug}"
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+
+    def to_response(self) -> Response:
+        body: dict[str, Any] = {"type": self.type, "title": self.title, "status": self.status}
+        if self.detail:
+            body["detail"] = self.detail
+        body["trace_id"] = current_trace_id()
+        if self.errors:
+            body["errors"] = self.errors
+        return Response(orjson.dumps(body), self.status, self.headers, "application/problem+json")
+
+
+class BadRequest(Problem):
+    status, slug, title = 400, "bad-request", "The request cannot be understood"
+
+
+class Unauthorized(Problem):
+    status, slug, title = 401, "unauthorized", "The caller is not known"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(Problem):
+    status, slug, title = 403, "forbidden", "The caller may not do this"
+
+
+class NotFound(Problem):
+    status, slug, title = 404, "not-found", "There is nothing here"
+
+
+class MethodNotAllowed(Problem):
+    status, slug, title = 405, "method-not-allowed", "This cannot be done here"
+
+
+class Conflict(Problem):
+    status, slug, title = 409, "conflict", "This does not go with the present state"
+
+
+class PreconditionFailed(Problem):
+    status, slug, title = 412, "precondition-failed", "It was changed meanwhile"
+
+
+class TooLarge(Problem):
+    status, slug, title = 413, "too-large", "The body is too large"
+
+
+class Invalid(Problem):
+    status, slug, title = 422, "invalid", "The body or a parameter is not valid"
+
+
+class TooManyRequests(Problem):
+    status, slug, title = 429, "too-many-requests", "Slow down"
+
+
+class Broken(Problem):
+    pass
+
+
+class Unavailable(Problem):
+    status, slug, title = 503, "unavailable", "Not available just now; try again soon"
+
+    def __init__(self, detail: str | None = None, *, retry_after: int = 1) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+_BY_STATUS: dict[int, type[Problem]] = {
+    kind.status: kind
+    for kind in (
+        BadRequest,
+        Unauthorized,
+        Forbidden,
+        NotFound,
+        MethodNotAllowed,
+        Conflict,
+        TooLarge,
+        Invalid,
+        Unavailable,
+    )
+}
+
+
+class ProblemBody(BaseModel):
+    """The shape of every error."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = None
+    trace_id: str | None = None
+    errors: list[dict[str, str]] | None = None
+
+
+def as_problem(error: Exception) -> Problem:
+    """The problem that tells a caller of any error."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return Invalid(errors=[_pointed(one) for one in error.errors()])
+        case HTTPException():
+            kind = _BY_STATUS.get(error.status_code, Broken if error.status_code >= 500 else BadRequest)
+            problem = kind()
+            problem.headers |= {name: value for name, value in (error.headers or {}).items() if name == "Allow"}
+            return problem
+        case TooBusyError():
+            return Unavailable()
+        case _ if is_outage(error) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+            return Unavailable()
+    return Broken()
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Let `app` answer every error it knows in one shape; what nobody foresaw is left to the edge."""
+
+    async def answer(_: Request, error: Exception) -> Response:
+        return as_problem(error).to_response()
+
+    for kind in (Problem, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, answer)
+
+
+def _pointed(error: Mapping[str, Any]) -> dict[str, str]:
+    where, *path = error["loc"]
+    pointer = "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    if where == "body":
+        return {"pointer": f"/{pointer}" if path else "", "detail": error["msg"]}
+    return {"pointer": f"{where}:{pointer}", "detail": error["msg"]}

@@ -1,0 +1,6 @@
+"""What happens later or elsewhere: jobs that were scheduled in a transaction, and sweeps that come round."""
+
+from shared.jobs.sweeps import sweep
+from shared.jobs.worker import Does, Outside, Worker
+
+__all__ = ["Does", "Outside", "Worker", "sweep"]

@@ -1,0 +1,48 @@
+"""Takes away what has served: claims of old events, kept outbox rows, kept answers."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+
+from shared.db import Database, is_outage
+from shared.ids import earliest_id
+from shared.settings import ServiceSettings
+from shared.telemetry import describe
+
+log = structlog.get_logger()
+
+EVERY_SECONDS = 60
+
+_AT_ONCE = 10_000
+_CLAIMS = text(f"""
+DELETE FROM inbox WHERE event_id IN (
+  SELECT event_id FROM inbox WHERE event_id < :oldest ORDER BY event_id LIMIT {_AT_ONCE}
+)""")
+_KEPT_ROWS = text(f"""
+DELETE FROM outbox_kept WHERE id IN (
+  SELECT id FROM outbox_kept WHERE created_at < :oldest ORDER BY id LIMIT {_AT_ONCE}
+)""")
+_ANSWERS = text("DELETE FROM idempotency_answers WHERE expires_at < :now")
+
+
+async def sweep(database: Database, settings: ServiceSettings) -> None:
+    """Sweep once a minute until cancelled; small portions, so that nobody waits for it."""
+    while True:
+        now = datetime.now(UTC)
+        portions: list[tuple[Any, dict[str, Any]]] = [
+            (_CLAIMS, {"oldest": earliest_id(now - timedelta(days=settings.inbox_keep_days))}),
+            (_KEPT_ROWS, {"oldest": now - timedelta(seconds=settings.relay_keep_seconds)}),
+            (_ANSWERS, {"now": now}),
+        ]
+        try:
+            for statement, values in portions:
+                async with database.engine.begin() as connection:
+                    await connection.execute(statement, values)
+        except Exception as failure:
+            if not is_outage(failure):
+                raise
+            log.warning("the sweep is put off", reason=describe(failure))
+        await asyncio.sleep(EVERY_SECONDS)

@@ -1,0 +1,171 @@
+"""Does the jobs that are due: one at a time for each key, with no transaction open while something outside is called.
+
+A job that only changes this database is done in the transaction that removes it, so that it takes effect once. A job
+that calls outside is claimed and committed, called without a transaction, and recorded in a second one; if the process
+dies in between, nobody knows what became of the call, and `lost` decides: it is never simply called again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from pydantic import ValidationError
+from sqlalchemy import Row, text
+
+from shared.bus.retry import Poison, wait_before
+from shared.db import JOBS, Database, DeadLetter, Job, UnitOfWork, is_outage
+from shared.ids import new_id
+from shared.telemetry import JOBS_DONE, describe
+
+log = structlog.get_logger()
+
+LEASE_SECONDS = 60
+CALL_SECONDS = 45
+IDLE_SECONDS = 0.2
+AT_ONCE = 16
+ATTEMPTS = 10
+
+Handler = Callable[[Any, UnitOfWork], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A job in two steps: `call` goes outside and returns what came of it, `record` writes that down."""
+
+    call: Callable[[Any], Awaitable[Any]]
+    record: Callable[[Any, Any, UnitOfWork], Awaitable[None]]
+    lost: Handler
+    """Writes down that the outcome of an earlier call is not known."""
+
+
+Does = Mapping[type[Job], Handler | Outside]
+
+# The first job of each key, if it is due and nobody is at it: an earlier one, even one put off, holds back the later.
+_CLAIM = text("""
+WITH first AS (
+  SELECT id, lease_until IS NOT NULL AS lost FROM jobs AS due
+  WHERE due_at <= now() AND (lease_until IS NULL OR lease_until < now())
+    AND NOT EXISTS (SELECT FROM jobs AS earlier WHERE earlier.key = due.key AND earlier.id < due.id)
+  ORDER BY due_at LIMIT :at_once FOR UPDATE SKIP LOCKED
+)
+UPDATE jobs SET lease_until = now() + :lease, attempts = attempts + 1 FROM first WHERE jobs.id = first.id
+RETURNING jobs.id, type, key, payload, attempts, lost
+""")
+# `attempts` is the fence: whoever claimed the job since has a higher one.
+_FINISH = text("DELETE FROM jobs WHERE id = :id AND attempts = :attempts RETURNING id")
+_PUT_OFF = text("UPDATE jobs SET lease_until = NULL, due_at = now() + :wait WHERE id = :id AND attempts = :attempts")
+
+
+class Worker:
+    """Does one service's jobs for as long as it runs; several workers share them."""
+
+    def __init__(self, does: Does, database: Database, *, lease: float = LEASE_SECONDS) -> None:
+        self._does = {job.type: (job, handler) for job, handler in does.items()}
+        self._database = database
+        self._lease = timedelta(seconds=lease)
+        self._leaving = False
+
+    def leave(self) -> None:
+        """Claim no more, finish what was claimed, and let `run` return."""
+        self._leaving = True
+
+    async def run(self) -> None:
+        """Do jobs until told to leave; a database that is away does not end it."""
+        failures = 0
+        while not self._leaving:
+            try:
+                done = await self.do_due()
+            except Exception as failure:
+                if not is_outage(failure):
+                    raise
+                failures += 1
+                await asyncio.sleep(wait_before(failures, first=0.2, longest=5))
+            else:
+                failures = 0
+                if not done:
+                    await asyncio.sleep(IDLE_SECONDS)
+
+    async def do_due(self) -> int:
+        """Do the jobs that are due now; how many were tried."""
+        async with self._database.engine.begin() as connection:
+            claim = await connection.execute(_CLAIM, {"lease": self._lease, "at_once": AT_ONCE})
+            jobs = claim.all()
+        async with asyncio.TaskGroup() as group:
+            for row in jobs:
+                group.create_task(self._do(row))
+        return len(jobs)
+
+    async def _do(self, row: Row[Any]) -> None:
+        try:
+            kind, handler = self._does[row.type]
+            job = kind.model_validate(row.payload)
+            if isinstance(handler, Outside):
+                await self._outside(row, job, handler)
+            else:
+                await self._record(row, job, handler)
+        except (Poison, KeyError, ValidationError) as never:
+            await self._bury(row, describe(never))
+        except Exception as failure:
+            log.warning("a job failed", type=row.type, attempts=row.attempts, exc_info=failure)
+            if row.attempts >= ATTEMPTS and not is_outage(failure):
+                await self._bury(row, describe(failure))
+            else:
+                await self._put_off(row)
+        else:
+            JOBS_DONE.labels(row.type, "done").inc()
+
+    async def _outside(self, row: Row[Any], job: Job, outside: Outside) -> None:
+        if row.lost:
+            await self._record(row, job, outside.lost)
+            return
+        async with asyncio.timeout(CALL_SECONDS):
+            outcome = await outside.call(job)
+
+        async def record(job: Job, uow: UnitOfWork) -> None:
+            await outside.record(job, outcome, uow)
+
+        await self._record(row, job, record)
+
+    async def _record(self, row: Row[Any], job: Job, handler: Handler) -> None:
+        async with self._database.unit_of_work([job.tenant_id]) as uow:
+            finished = await uow.session.scalar(_FINISH, {"id": row.id, "attempts": row.attempts})
+            if finished is not None:
+                await handler(job, uow)
+
+    async def _put_off(self, row: Row[Any]) -> None:
+        wait = timedelta(seconds=wait_before(row.attempts, first=0.5, longest=300))
+        async with self._database.engine.begin() as connection:
+            await connection.execute(_PUT_OFF, {"id": row.id, "attempts": row.attempts, "wait": wait})
+        JOBS_DONE.labels(row.type, "put off").inc()
+
+    async def _bury(self, row: Row[Any], reason: str) -> None:
+        log.error("a job became a dead letter", type=row.type, reason=reason)
+        async with self._database.unit_of_work(()) as uow:
+            if await uow.session.scalar(_FINISH, {"id": row.id, "attempts": row.attempts}) is None:
+                return
+            uow.session.add(_dead_letter(row, reason, uow))
+        JOBS_DONE.labels(row.type, "died").inc()
+
+
+def _dead_letter(row: Row[Any], reason: str, uow: UnitOfWork) -> DeadLetter:
+    return DeadLetter(
+        id=new_id(),
+        tenant_id=UUID(row.payload["tenant_id"]) if "tenant_id" in row.payload else None,
+        event_id=None,
+        type=row.type,
+        topic=JOBS,
+        partition=0,
+        offset=row.id,
+        key=row.key,
+        headers={},
+        data=orjson.dumps(row.payload),
+        personal=None,
+        reason=reason[:500],
+        attempts=row.attempts,
+        died_at=uow.now,
+    )

@@ -1,0 +1,192 @@
+"""A service's index card, and the process that it becomes: API, consumer, relay, jobs, health and telemetry."""
+
+import asyncio
+import base64
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import MetaData
+
+from shared.bus import BrokerAwayError, Consumer, Publisher, Relay
+from shared.bus.consumer import Hears
+from shared.bus.retry import wait_before
+from shared.db import Database, Model
+from shared.events import Event
+from shared.http.auth import Callers, ContextVerifier
+from shared.http.dead_letters import dead_letters
+from shared.http.edge import Desk, RequestEdge
+from shared.http.health import Readiness, health
+from shared.http.idempotency import Answers
+from shared.http.problems import answer_with_problems
+from shared.jobs import Does, Worker, sweep
+from shared.personal import BlindIndex, Sealer, redact
+from shared.personal.redaction import learn_columns
+from shared.settings import ServiceSettings
+from shared.telemetry import redaction, start_logging, start_tracing
+
+log = structlog.get_logger()
+
+S = TypeVar("S", bound=ServiceSettings)
+
+DRAIN_SECONDS = 6
+"""How long work under way may go on when the process is told to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel(Generic[S]):
+    """What a running process has; `furnish` builds on it."""
+
+    settings: S
+    database: Database
+    sealer: Sealer
+    blind_index: BlindIndex
+    app: FastAPI
+
+
+@dataclass(frozen=True)
+class Service(Generic[S]):
+    """What a service is: it declares, and does nothing itself.
+
+    From it come the subscriptions, the consumer group, the AsyncAPI document and the map of events.
+    """
+
+    name: str
+    settings: type[S]
+    location: Path
+    """The folder of the service, where its migrations are."""
+    tables: type[Model]
+    api: Sequence[APIRouter] = ()
+    hears: Hears = field(default_factory=dict)
+    says: Sequence[type[Event]] = ()
+    does: Does = field(default_factory=dict)
+    furnish: Callable[[Kernel[S]], AbstractAsyncContextManager[None]] | None = None
+    """What else the process needs while it runs."""
+    callers: Callable[[Kernel[S]], Callers] | None = None
+    """How it learns who calls, when not from the gateway's signed context."""
+
+    @property
+    def asgi(self) -> RequestEdge:
+        """The process, to be served."""
+        return RequestEdge(self.application())
+
+    def application(self) -> FastAPI:
+        app = FastAPI(
+            title=f"Balcão {self.name}",
+            lifespan=self._lifespan,
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+        )
+        answer_with_problems(app)
+        app.include_router(health(lambda: app.state.readiness))
+        for router in self.api:
+            app.include_router(router)
+        if self.hears or self.does:
+            app.include_router(dead_letters(self.hears))
+        return app
+
+    @property
+    def metadata(self) -> MetaData:
+        return self.tables.metadata
+
+    @asynccontextmanager
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        settings = self.settings.from_environment(self.name)
+        learn_columns(self.metadata)
+        start_logging(self.name, settings.log_level, redaction(redact))
+        async with self.running(app, settings):
+            yield
+
+    @asynccontextmanager
+    async def running(self, app: FastAPI, settings: S) -> AsyncIterator[None]:
+        """All parts that these settings ask for, until the block ends; then work under way is finished."""
+        tracing = start_tracing(self.name, settings.trace_share, settings.trace_endpoint)
+        root_key = base64.b64decode(settings.root_key.get_secret_value())
+        database = Database(
+            settings.database_url.get_secret_value(),
+            pool=settings.database_pool,
+            application=f"balcao-{self.name}",
+        )
+        kernel = Kernel(settings, database, Sealer(root_key), BlindIndex(root_key), app)
+        callers = self.callers(kernel) if self.callers else ContextVerifier(settings.caller_public_key, self.name)
+        publisher = Publisher(settings.broker_servers, idempotent=settings.broker_idempotent)
+        consumer = Consumer(self.name, self.hears, database, settings)
+        worker = Worker(self.does, database)
+        app.state.desk = Desk(database, callers, Answers(kernel.sealer))
+        app.state.readiness = Readiness(
+            database,
+            self.location,
+            broker=publisher.answered.is_set,
+            fuse=lambda: consumer.fuse_blown and "api" not in settings.parts,
+        )
+        async with AsyncExitStack() as stack:
+            stack.callback(tracing.shutdown)
+            stack.push_async_callback(database.close)
+            stack.push_async_callback(publisher.close)
+            if self.furnish is not None:
+                await stack.enter_async_context(self.furnish(kernel))
+            parts = _Parts()
+            stack.push_async_callback(parts.stop)
+            parts.start(_contact(publisher))
+            if "relay" in settings.parts and self.says:
+                relay = Relay(database, publisher, batch=settings.relay_batch, keep=settings.relay_keep_seconds > 0)
+                parts.start(relay.run())
+            if "consumer" in settings.parts and self.hears:
+                parts.start(consumer.run(), leave=consumer.leave)
+            if "jobs" in settings.parts:
+                parts.start(sweep(database, settings))
+                if self.does:
+                    parts.start(worker.run(), leave=worker.leave)
+            log.info("started", parts=sorted(settings.parts))
+            yield
+        log.info("stopped")
+
+
+class _Parts:
+    """The tasks of a process: each is owned, and one that fails ends the process so that it is started anew."""
+
+    def __init__(self) -> None:
+        self._tasks: list[tuple[asyncio.Task[None], Callable[[], None] | None]] = []
+
+    def start(self, work: Coroutine[Any, Any, None], *, leave: Callable[[], None] | None = None) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(_end_process_on_failure)
+        self._tasks.append((task, leave))
+
+    async def stop(self) -> None:
+        """Let those finish that can, within the time there is; end the others."""
+        leaving = [task for task, leave in self._tasks if leave is not None and not task.done()]
+        for _, leave in self._tasks:
+            if leave is not None:
+                leave()
+        if leaving:
+            await asyncio.wait(leaving, timeout=DRAIN_SECONDS)
+        for task, _ in self._tasks:
+            task.cancel()
+        await asyncio.gather(*(task for task, _ in self._tasks), return_exceptions=True)
+
+
+def _end_process_on_failure(task: "asyncio.Task[None]") -> None:
+    if task.cancelled() or (failure := task.exception()) is None:
+        return
+    log.critical("a part of the process failed", exc_info=failure)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _contact(publisher: Publisher) -> None:
+    """Until the broker has answered once."""
+    failures = 0
+    while not publisher.answered.is_set():
+        try:
+            await publisher.contact()
+        except BrokerAwayError as away:
+            failures += 1
+            log.info("waiting for the broker", reason=str(away))
+            await asyncio.sleep(wait_before(failures, first=0.1, longest=2))

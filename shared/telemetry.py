@@ -1,0 +1,178 @@
+"""What a process tells of itself: JSON logs without personal data, metrics, and traces that go through events."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import orjson
+import structlog
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import Counter, Gauge, Histogram
+
+log = structlog.stdlib.get_logger()
+
+# Every metric is declared here, once.
+
+HTTP_REQUESTS = Counter("balcao_http_requests_total", "Requests answered", ["method", "route", "status"])
+HTTP_SECONDS = Histogram(
+    "balcao_http_seconds", "From the request's first byte to the answer's last",
+    ["route"], buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)  # fmt: skip
+WEBHOOK_ITEMS = Counter("balcao_webhook_items_total", "Items that providers posted", ["kind", "outcome"])
+WEBHOOKS_REFUSED = Counter("balcao_webhooks_refused_total", "Webhooks refused before storing", ["kind", "reason"])
+OUTBOX_ROWS = Gauge("balcao_outbox_rows", "Events that wait to be published")
+OUTBOX_OLDEST = Gauge("balcao_outbox_oldest_seconds", "Age of the oldest event that waits to be published")
+EVENTS_PUBLISHED = Counter("balcao_events_published_total", "Events that the broker acknowledged", ["topic"])
+PUBLISH_FAILURES = Counter("balcao_publish_failures_total", "Attempts to publish that the broker did not acknowledge")
+EVENTS_HANDLED = Counter("balcao_events_handled_total", "Events by what became of them", ["type", "outcome"])
+BATCH_SECONDS = Histogram("balcao_batch_seconds", "One polled batch, from first claim to commit")
+BATCH_EVENTS = Histogram(
+    "balcao_batch_events", "Events in a polled batch", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500)
+)
+CONSUMER_LAG = Gauge("balcao_consumer_lag", "Records not yet handled", ["topic"])
+FUSE_BLOWN = Gauge("balcao_fuse_blown", "1 when too many dead letters stopped the consumer")
+JOBS_DONE = Counter("balcao_jobs_total", "Jobs by what became of them", ["type", "outcome"])
+BROKER_CONTACT = Gauge("balcao_broker_contact", "1 while the broker answers")
+
+_propagator = TraceContextTextMapPropagator()
+_tracer = trace.get_tracer("balcao")
+
+# Messages of these errors name no data; any other error is logged by its type and place alone.
+_SPOKEN = (OSError, LookupError)
+
+
+def start_logging(service: str, level: str, redact: structlog.typing.Processor) -> None:
+    """Write one JSON object a line to standard output, from structlog and from the libraries alike."""
+
+    def say_service(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["service"] = service
+        context = trace.get_current_span().get_span_context()
+        if context.is_valid:
+            event["trace_id"] = trace.format_trace_id(context.trace_id)
+        return event
+
+    before: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        say_service,
+        _say_error,
+        redact,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *before,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    # These speak of every connection and statement; what matters of it is ours to say.
+    for name, quiet in {
+        "aiokafka": "CRITICAL",
+        "sqlalchemy": "WARNING",
+        "httpx": "WARNING",
+        "alembic": "WARNING",
+    }.items():
+        logging.getLogger(name).setLevel(quiet)
+
+
+def _say_error(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    info = event.pop("exc_info", None)
+    if not info:
+        return event
+    error = info if isinstance(info, BaseException) else info[1] if isinstance(info, tuple) else sys.exc_info()[1]
+    if error is not None:
+        event["error"] = describe(error)
+        frames = traceback.extract_tb(error.__traceback__)[-8:]
+        event["at"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return event
+
+
+def describe(error: BaseException) -> str:
+    """An error by its type, with its words only where they cannot hold data."""
+    name = type(error).__name__
+    state = getattr(getattr(error, "orig", error), "sqlstate", None)
+    if state:
+        return f"{name} {state}"
+    return f"{name}: {error}" if isinstance(error, _SPOKEN) and not isinstance(error, KeyError) else name
+
+
+def _render(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
+def start_tracing(service: str, share: float, endpoint: str | None) -> TracerProvider:
+    """Sample `share` of the traces that begin here, follow those that began elsewhere, export to an OTLP collector."""
+    global _tracer  # noqa: PLW0603 - one tracer a process, as OpenTelemetry has one provider
+    provider = TracerProvider(
+        sampler=ParentBased(TraceIdRatioBased(share)),
+        resource=Resource.create({"service.name": f"balcao-{service}"}),
+    )
+    if endpoint:
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=5)))
+    _tracer = provider.get_tracer("balcao")
+    return provider
+
+
+@contextmanager
+def span(
+    name: str, *, parent: str | None = None, kind: trace.SpanKind = trace.SpanKind.INTERNAL
+) -> Iterator[trace.Span]:
+    """A span of this name, under the W3C `traceparent` given or the current span."""
+    context = _propagator.extract({"traceparent": parent}) if parent else None
+    with _tracer.start_as_current_span(
+        name, context=context, kind=kind, record_exception=False, set_status_on_exception=False
+    ) as current:
+        yield current
+
+
+def is_sampled(traceparent: str | None) -> bool:
+    return traceparent is not None and traceparent[-2:] == "01"
+
+
+def current_trace() -> str | None:
+    """The W3C `traceparent` of the current span."""
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def current_trace_id() -> str | None:
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+
+def redaction(redact: Any) -> structlog.typing.Processor:
+    """The log processor that cuts with `redact` all but the words of the line itself."""
+    own = {"event", "level", "timestamp", "service", "trace_id", "error", "at", "logger"}
+
+    def processor(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        said = {name: value for name, value in event.items() if name in own or name.startswith("_")}
+        rest = {name: value for name, value in event.items() if name not in said}
+        return said | cast("dict[str, Any]", redact(rest)) if rest else said
+
+    return processor
