@@ -1,0 +1,1 @@
+"""The services: each owns its database, and they meet only through events."""

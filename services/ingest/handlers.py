@@ -1,0 +1,254 @@
+"""What ingest does: it connects channels, and takes in what providers post, each thing once."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import stamina
+
+from services.ingest import store
+from services.ingest.channels import CHANNELS
+from services.ingest.domain import (
+    Item,
+    Kept,
+    Meaning,
+    MisunderstoodError,
+    StatusReport,
+    UnreadableBodyError,
+    Whereabouts,
+)
+from services.ingest.models import Channel, ChannelTenant, RawEvent
+from shared.db import Database, UnitOfWork, is_conflict, is_unique_violation
+from shared.events.ingest import Address, FromChannel
+from shared.http import Conflict, NotFound
+from shared.ids import new_id
+from shared.personal import BlindIndex, Sealer
+from shared.telemetry import current_trace
+
+_PURPOSE = "channel-credentials"
+_STRANGE = "It is for an account that is not connected here."
+
+
+@dataclass(frozen=True, slots=True)
+class KnownChannel:
+    """A channel account with what is needed to take in its webhooks."""
+
+    id: UUID
+    tenant_id: UUID
+    kind: str
+    account: str
+    secrets: Mapping[str, str] = field(repr=False)
+    siblings: Mapping[str, UUID] = field(repr=False)
+    """The tenant's channels that share the signing secret, by the provider's id of the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An item, the row that keeps it, and what it means; no meaning where it was not understood."""
+
+    row: RawEvent
+    meaning: Meaning | None
+    trace: str | None = None
+    """The request that brought it."""
+
+
+# Channels.
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectChannel:
+    tenant_id: UUID
+    kind: str
+    name: str
+    account: str
+    settings: Mapping[str, Any]
+    credentials: Mapping[str, str] = field(repr=False)
+
+
+async def connect_channel(command: ConnectChannel, sealer: Sealer, uow: UnitOfWork) -> Channel:
+    """A new channel account; raises `Conflict` when the tenant has connected this account before."""
+    channel = Channel(
+        id=uow.new_id(),
+        tenant_id=command.tenant_id,
+        kind=command.kind,
+        name=command.name,
+        account=command.account,
+        settings=dict(command.settings),
+        credentials=b"",
+        version=1,
+        created_at=uow.now,
+        updated_at=uow.now,
+    )
+    channel.credentials = _seal(command.credentials, channel, sealer)
+    uow.session.add(channel)
+    uow.session.add(ChannelTenant(channel_id=channel.id, tenant_id=channel.tenant_id))
+    try:
+        await uow.session.flush()
+    except Exception as error:
+        if is_unique_violation(error):
+            raise Conflict("This account is connected already.", slug="channel-exists") from None
+        raise
+    return channel
+
+
+async def change_channel(
+    channel: Channel, uow: UnitOfWork, *, name: str | None, credentials: Mapping[str, str] | None, sealer: Sealer
+) -> None:
+    """Rename a channel or replace its credentials; a version of its own for every change."""
+    if name is not None:
+        channel.name = name
+    if credentials is not None:
+        channel.credentials = _seal(credentials, channel, sealer)
+    channel.version += 1
+    channel.updated_at = uow.now
+
+
+def _seal(credentials: Mapping[str, str], channel: Channel, sealer: Sealer) -> bytes:
+    return sealer.seal(orjson.dumps(dict(credentials)), purpose=_PURPOSE, context=f"{channel.tenant_id}|{channel.id}")
+
+
+def _open(channel: Channel, sealer: Sealer) -> dict[str, str]:
+    plain = sealer.open(channel.credentials, purpose=_PURPOSE, context=f"{channel.tenant_id}|{channel.id}")
+    secrets: dict[str, str] = orjson.loads(plain)
+    return secrets
+
+
+async def know_channel(channel_id: UUID, database: Database, sealer: Sealer) -> KnownChannel | None:
+    """A channel account by its id alone, as the providers know it."""
+    async with database.unit_of_work(()) as uow:
+        tenant_id = await store.tenant_of_channel(channel_id, uow.session)
+    if tenant_id is None:
+        return None
+    async with database.unit_of_work([tenant_id]) as uow:
+        channel = await store.channel(tenant_id, channel_id, uow.session)
+        if channel is None:
+            return None
+        others = await store.channels_of(tenant_id, uow.session, kind=channel.kind)
+    secrets = _open(channel, sealer)
+    return KnownChannel(
+        id=channel.id,
+        tenant_id=tenant_id,
+        kind=channel.kind,
+        account=channel.account,
+        secrets=secrets,
+        siblings=_siblings(secrets, others, sealer),
+    )
+
+
+def _siblings(secrets: Mapping[str, str], others: Sequence[Channel], sealer: Sealer) -> dict[str, UUID]:
+    secret = secrets.get("app_secret")
+    return {other.account: other.id for other in others if _open(other, sealer).get("app_secret") == secret}
+
+
+# What comes in.
+
+
+def read_webhook(channel: KnownChannel, body: bytes, index: BlindIndex, now: datetime) -> list[Arrival]:
+    """The items of a verified body, each with what it means. Nothing is refused: what is not understood is kept."""
+    trace = current_trace()
+    try:
+        items = CHANNELS[channel.kind].split(body)
+    except UnreadableBodyError as unreadable:
+        digest = hashlib.sha256(body).hexdigest()
+        return [Arrival(_row(Item("", None, f"body:{digest}", body), channel.id, channel, now, str(unreadable)), None)]
+    return [_arrive(item, channel, index, now, trace) for item in items]
+
+
+def _arrive(item: Item, channel: KnownChannel, index: BlindIndex, now: datetime, trace: str | None) -> Arrival:
+    channel_id = channel.siblings.get(item.account) if item.account is not None else channel.id
+    if channel_id is None:
+        return Arrival(_row(item, channel.id, channel, now, _STRANGE), None)
+    row = _row(item, channel_id, channel, now)
+    try:
+        meaning = understand(row, channel.kind, index)
+    except MisunderstoodError as misunderstood:
+        row.state, row.reason = "failed", str(misunderstood)
+        return Arrival(row, None)
+    if isinstance(meaning, Kept):
+        row.state, row.reason = "kept", meaning.reason
+    return Arrival(row, meaning, trace)
+
+
+def understand(row: RawEvent, kind: str, index: BlindIndex) -> Meaning:
+    """What a raw event means today; raises `MisunderstoodError`."""
+    where = Whereabouts(row.tenant_id, row.channel_id, row.id, row.received_at, fingerprint(row, index))
+    return CHANNELS[kind].understand(Item(row.path, row.account, row.dedup_key, row.body), where)
+
+
+def fingerprint(row: RawEvent, index: BlindIndex) -> Callable[[Address], str]:
+    def of(address: Address) -> str:
+        return index.of(row.tenant_id, "channel-address", f"{row.channel_id}|{address.kind}|{address.value}")
+
+    return of
+
+
+def _row(item: Item, channel_id: UUID, channel: KnownChannel, now: datetime, failure: str | None = None) -> RawEvent:
+    return RawEvent(
+        id=new_id(),
+        tenant_id=channel.tenant_id,
+        channel_id=channel_id,
+        dedup_key=item.dedup_key,
+        path=item.path,
+        account=item.account,
+        body=item.body,
+        state="failed" if failure else "accepted",
+        reason=failure,
+        received_at=now,
+    )
+
+
+async def take_in(arrivals: Sequence[Arrival], database: Database) -> None:
+    """Make these items durable and say what they mean, those that were not there before; in one transaction."""
+    async for attempt in stamina.retry_context(is_conflict, attempts=5, timeout=3, wait_initial=0.02, wait_max=0.3):
+        with attempt:
+            async with database.unit_of_work({arrival.row.tenant_id for arrival in arrivals}) as uow:
+                new = await store.keep_raw_events([arrival.row for arrival in arrivals], uow.session)
+                await _tell([arrival for arrival in arrivals if arrival.row.id in new], uow)
+
+
+async def _tell(arrivals: Sequence[Arrival], uow: UnitOfWork) -> None:
+    statuses = []
+    for arrival in arrivals:
+        if isinstance(arrival.meaning, FromChannel):
+            uow.emit(arrival.meaning, trace=arrival.trace)
+        elif isinstance(arrival.meaning, StatusReport):
+            statuses.append(_status(arrival.row, arrival.meaning))
+    if statuses:
+        await store.keep_statuses(statuses, uow.session)
+
+
+def _status(row: RawEvent, report: StatusReport) -> dict[str, object]:
+    told = {field.name: getattr(report, field.name) for field in fields(report)}
+    return told | {"raw_event_id": row.id, "tenant_id": row.tenant_id, "channel_id": row.channel_id}
+
+
+async def replay_raw_event(
+    tenant_id: UUID, raw_event_id: UUID, sealer: Sealer, index: BlindIndex, uow: UnitOfWork
+) -> RawEvent:
+    """Try again to understand a failed raw event.
+
+    Raises `NotFound`, and `Conflict` when it has taken effect before or is still not understood.
+    """
+    row = await store.raw_event(tenant_id, raw_event_id, uow.session)
+    channel = await store.channel(tenant_id, row.channel_id, uow.session) if row is not None else None
+    if row is None or channel is None:
+        raise NotFound
+    if row.state != "failed":
+        raise Conflict("Only failed raw events can be replayed.", slug="not-failed")
+    if row.account is not None and row.account != channel.account:
+        others = await store.channels_of(tenant_id, uow.session, kind=channel.kind)
+        sibling = _siblings(_open(channel, sealer), others, sealer).get(row.account)
+        if sibling is None:
+            raise Conflict(_STRANGE, slug="still-failed")
+        row.channel_id = sibling
+    try:
+        meaning = understand(row, channel.kind, index)
+    except MisunderstoodError as misunderstood:
+        raise Conflict(str(misunderstood), slug="still-failed") from misunderstood
+    row.state, row.reason = ("kept", meaning.reason) if isinstance(meaning, Kept) else ("accepted", None)
+    await _tell([Arrival(row, meaning)], uow)
+    return row

@@ -1,0 +1,107 @@
+"""Every query of ingest, tenant first."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.ingest.models import Channel, ChannelTenant, DeliveryStatus, RawEvent
+
+# Sorted by the unique key, so that two writers of the same items wait for each other instead of locking each other out.
+_KEEP = text("""
+INSERT INTO raw_events (id, tenant_id, channel_id, dedup_key, path, account, body, state, reason, received_at)
+SELECT row.* FROM unnest(
+  CAST(:ids AS uuid[]), CAST(:tenants AS uuid[]), CAST(:channels AS uuid[]), CAST(:keys AS text[]),
+  CAST(:paths AS text[]), CAST(:accounts AS text[]), CAST(:bodies AS bytea[]), CAST(:states AS text[]),
+  CAST(:reasons AS text[]), CAST(:moments AS timestamptz[])
+) AS row(id, tenant_id, channel_id, dedup_key, path, account, body, state, reason, received_at)
+ORDER BY row.tenant_id, row.channel_id, row.dedup_key
+ON CONFLICT (tenant_id, channel_id, dedup_key) DO NOTHING
+RETURNING id
+""")
+
+
+async def tenant_of_channel(channel_id: UUID, session: AsyncSession) -> UUID | None:
+    """Whose a channel is; the one question that is asked before the tenant is known."""
+    return await session.scalar(select(ChannelTenant.tenant_id).where(ChannelTenant.channel_id == channel_id))
+
+
+async def channels_of(tenant_id: UUID, session: AsyncSession, *, kind: str) -> Sequence[Channel]:
+    query = select(Channel).where(Channel.tenant_id == tenant_id, Channel.kind == kind)
+    return (await session.scalars(query)).all()
+
+
+async def channel(
+    tenant_id: UUID, channel_id: UUID, session: AsyncSession, *, for_update: bool = False
+) -> Channel | None:
+    query = select(Channel).where(Channel.tenant_id == tenant_id, Channel.id == channel_id)
+    return await session.scalar(query.with_for_update() if for_update else query)
+
+
+async def list_channels(tenant_id: UUID, session: AsyncSession, *, after: UUID | None, limit: int) -> Sequence[Channel]:
+    query = select(Channel).where(Channel.tenant_id == tenant_id).order_by(Channel.id).limit(limit)
+    if after is not None:
+        query = query.where(Channel.id > after)
+    return (await session.scalars(query)).all()
+
+
+async def keep_raw_events(rows: Sequence[RawEvent], session: AsyncSession) -> frozenset[UUID]:
+    """Store the items that were not there yet; the ids of those."""
+    values = {
+        "ids": [row.id for row in rows],
+        "tenants": [row.tenant_id for row in rows],
+        "channels": [row.channel_id for row in rows],
+        "keys": [row.dedup_key for row in rows],
+        "paths": [row.path for row in rows],
+        "accounts": [row.account for row in rows],
+        "bodies": [row.body for row in rows],
+        "states": [row.state for row in rows],
+        "reasons": [row.reason for row in rows],
+        "moments": [row.received_at for row in rows],
+    }
+    return frozenset((await session.execute(_KEEP, values)).scalars())
+
+
+async def keep_statuses(rows: Sequence[dict[str, object]], session: AsyncSession) -> None:
+    await session.execute(insert(DeliveryStatus), list(rows))
+
+
+async def raw_event(tenant_id: UUID, raw_event_id: UUID, session: AsyncSession) -> RawEvent | None:
+    """The raw event, locked: two replays of it follow one another."""
+    query = select(RawEvent).where(RawEvent.tenant_id == tenant_id, RawEvent.id == raw_event_id)
+    return await session.scalar(query.with_for_update())
+
+
+async def list_raw_events(
+    tenant_id: UUID,
+    session: AsyncSession,
+    *,
+    state: str,
+    channel_id: UUID | None,
+    after: UUID | None,
+    limit: int,
+) -> Sequence[RawEvent]:
+    query = select(RawEvent).where(RawEvent.tenant_id == tenant_id, RawEvent.state == state)
+    if channel_id is not None:
+        query = query.where(RawEvent.channel_id == channel_id)
+    if after is not None:
+        query = query.where(RawEvent.id > after)
+    return (await session.scalars(query.order_by(RawEvent.id).limit(limit))).all()
+
+
+async def statuses_of(
+    tenant_id: UUID, channel_id: UUID, provider_message_id: str, session: AsyncSession
+) -> Sequence[tuple[str, datetime]]:
+    """What was told of one sent message, in the order of the provider's clock."""
+    query = (
+        select(DeliveryStatus.state, DeliveryStatus.occurred_at)
+        .where(
+            DeliveryStatus.tenant_id == tenant_id,
+            DeliveryStatus.channel_id == channel_id,
+            DeliveryStatus.provider_message_id == provider_message_id,
+        )
+        .order_by(DeliveryStatus.occurred_at)
+    )
+    return [(state, moment) for state, moment in await session.execute(query)]
