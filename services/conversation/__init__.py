@@ -1,0 +1,1 @@
+"""Conversation keeps the one history: contacts, conversations, messages and notes."""

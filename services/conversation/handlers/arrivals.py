@@ -1,0 +1,283 @@
+"""What comes in from the channels takes its place in the history: decided one by one, read and written in sets."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from services.conversation import store
+from services.conversation.domain import Place, Status, candidates, place, recognise, wakes
+from services.conversation.models import Message, Reaction
+from services.conversation.store import AddressKey, Change, MessageKey, Thread, ThreadKey
+from shared.db import UnitOfWork
+from shared.events.conversation import ContactAdded, ConversationOpened, ConversationReopened, MessageAdded
+from shared.events.ingest import (
+    Address,
+    AddressChanged,
+    Content,
+    FromChannel,
+    MessageEdited,
+    MessageReceived,
+    MessageRevoked,
+    ReactionChanged,
+)
+
+
+async def append_messages(events: Sequence[MessageReceived], uow: UnitOfWork) -> None:
+    """Give each message its contact, its conversation and its number."""
+    events = await _not_yet_appended(events, uow)
+    if not events:
+        return
+    contacts = await _recognise_senders(events, uow)
+    keys = {_thread_key(event, contacts) for event in events}
+    arrivals = _Arrivals(await store.threads(keys, uow.session), uow)
+    for event in events:
+        arrivals.add(event, _thread_key(event, contacts))
+    await arrivals.write()
+
+
+class _Arrivals:
+    """The messages of one batch on their way into their conversations."""
+
+    def __init__(self, threads: dict[ThreadKey, Thread], uow: UnitOfWork) -> None:
+        self._threads = threads
+        self._uow = uow
+        self._new: dict[UUID, Thread] = {}
+        self._changed: dict[UUID, Thread] = {}
+        self._messages: list[Message] = []
+
+    def add(self, event: MessageReceived, key: ThreadKey) -> None:
+        thread = self._thread_for(event, key)
+        thread.last_seq += 1
+        thread.last_message_at = max(thread.last_message_at or event.sent_at, event.sent_at)
+        if thread.id not in self._new:
+            self._changed[thread.id] = thread
+        message = Message(
+            id=self._uow.new_id(),
+            tenant_id=event.tenant_id,
+            conversation_id=thread.id,
+            channel_id=event.channel_id,
+            seq=thread.last_seq,
+            direction=event.direction,
+            content_type=event.content.type,
+            text=event.content.text,
+            content=_shown(event.content),
+            provider_message_id=event.provider_message_id,
+            reply_to=event.reply_to,
+            sent_at=event.sent_at,
+        )
+        self._messages.append(message)
+        self._uow.emit(_message_added(message, thread), caused_by=event)
+
+    def _thread_for(self, event: MessageReceived, key: ThreadKey) -> Thread:
+        thread = self._threads.get(key)
+        where = place(
+            thread.status if thread else None,
+            thread.resolved_at if thread else None,
+            direction=event.direction,
+            now=self._uow.now,
+        )
+        if thread is None or where is Place.BEGINS:
+            return self._begin(event, key)
+        if where is Place.REOPENS:
+            thread.status, thread.resolved_at = Status.OPEN, None
+            told = _of(thread) | {"reopened_at": self._uow.now}
+            self._uow.emit(ConversationReopened(**told), caused_by=event)
+        elif wakes(event.direction, thread.status):
+            thread.status = Status.OPEN
+        return thread
+
+    def _begin(self, event: MessageReceived, key: ThreadKey) -> Thread:
+        thread = Thread(
+            id=self._uow.new_id(),
+            key=key,
+            channel_kind=event.channel_kind,
+            status=Status.OPEN,
+            last_seq=0,
+            last_message_at=None,
+            resolved_at=None,
+        )
+        self._threads[key] = self._new[thread.id] = thread
+        self._uow.emit(ConversationOpened(**_of(thread), opened_at=self._uow.now), caused_by=event)
+        return thread
+
+    async def write(self) -> None:
+        session, now = self._uow.session, self._uow.now
+        if self._new:
+            await store.add_conversations(list(self._new.values()), now, session)
+        if self._changed:
+            changed = sorted(self._changed.values(), key=lambda thread: thread.id)
+            await store.change_conversations(changed, now, session)
+        await store.add_messages(self._messages, now, session)
+        keys = [
+            MessageKey(message.tenant_id, message.channel_id, message.provider_message_id)
+            for message in self._messages
+            if message.provider_message_id is not None
+        ]
+        await store.apply_parked(keys, session)
+
+
+async def edit_messages(events: Sequence[MessageEdited], uow: UnitOfWork) -> None:
+    """Let each message read as its sender last wanted it."""
+    latest: dict[MessageKey, Change] = {}
+    for event in events:
+        change = Change(
+            _message_key(event, event.provider_message_id),
+            edited_at=event.sent_at,
+            content_type=event.content.type,
+            text=event.content.text,
+            content=_shown(event.content),
+        )
+        before = latest.get(change.key)
+        if before is None or (before.edited_at or event.sent_at) <= event.sent_at:
+            latest[change.key] = change
+    await store.change_messages(list(latest.values()), uow.session)
+
+
+async def revoke_messages(events: Sequence[MessageRevoked], uow: UnitOfWork) -> None:
+    """Take out what their senders took back; that there was a message remains to be seen."""
+    changes = {
+        (key := _message_key(event, event.provider_message_id)): Change(key, revoked_at=event.sent_at)
+        for event in events
+    }
+    await store.change_messages(list(changes.values()), uow.session)
+
+
+async def keep_reactions(events: Sequence[ReactionChanged], uow: UnitOfWork) -> None:
+    """Set and take back reactions, whether their message is here yet or not."""
+    await store.react(
+        [
+            Reaction(
+                tenant_id=event.tenant_id,
+                channel_id=event.channel_id,
+                provider_message_id=event.provider_message_id,
+                sender_ref=event.sender_ref,
+                emoji=event.emoji,
+                reacted_at=event.sent_at,
+            )
+            for event in events
+        ],
+        uow.session,
+    )
+
+
+async def learn_addresses(events: Sequence[AddressChanged], uow: UnitOfWork) -> None:
+    """Know a contact by his new addresses too, unless they are somebody else's: numbers are handed on to strangers."""
+    known = await _known(events, [[*event.sender, *event.new_addresses] for event in events], uow)
+    for event in events:
+        contact_id = recognise(event.sender, _lookup(event, known))
+        new = [key for address in event.new_addresses if (key := _address_key(event, address)) not in known]
+        if contact_id is not None and new:
+            known.update(dict.fromkeys(new, contact_id))
+            await store.add_addresses([_address_row(key, contact_id, uow) for key in new], uow.session)
+
+
+async def _not_yet_appended(events: Sequence[MessageReceived], uow: UnitOfWork) -> list[MessageReceived]:
+    first = {_message_key(event, event.provider_message_id): event for event in reversed(events)}
+    known = await store.known_messages(list(first), uow.session)
+    return [event for key, event in reversed(first.items()) if key not in known]
+
+
+async def _recognise_senders(events: Sequence[MessageReceived], uow: UnitOfWork) -> dict[tuple[UUID, str], UUID]:
+    """Each sender's contact, by tenant and sender_ref; who is not known yet becomes known."""
+    known = await _known(events, [event.sender for event in events], uow)
+    contacts: dict[tuple[UUID, str], UUID] = {}
+    people: list[dict[str, Any]] = []
+    addresses: list[dict[str, Any]] = []
+    for event in events:
+        contact_id = recognise(event.sender, _lookup(event, known))
+        if contact_id is None:
+            contact_id = uow.new_id()
+            people.append(_contact_row(contact_id, event, uow))
+            added = ContactAdded(tenant_id=event.tenant_id, contact_id=contact_id, channel_id=event.channel_id)
+            uow.emit(added, caused_by=event)
+        for address in event.sender:
+            key = _address_key(event, address)
+            if key not in known:
+                known[key] = contact_id
+                addresses.append(_address_row(key, contact_id, uow))
+        contacts[event.tenant_id, event.sender_ref] = contact_id
+    if people:
+        await store.add_contacts(people, uow.session)
+    if addresses:
+        await store.add_addresses(addresses, uow.session)
+    return contacts
+
+
+async def _known(
+    events: Sequence[FromChannel], addresses: Sequence[Sequence[Address]], uow: UnitOfWork
+) -> dict[AddressKey, UUID]:
+    """What is known of these addresses and their other spellings; held, so that it stays true."""
+    given = {_address_key(event, address) for event, those in zip(events, addresses, strict=True) for address in those}
+    await store.hold_addresses(given, uow.session)
+    spelt = {
+        AddressKey(key.tenant_id, key.channel_id, key.kind, spelling)
+        for key in given
+        for spelling in candidates(key.kind, key.value)
+    }
+    return await store.known_addresses(list(spelt), uow.session)
+
+
+def _lookup(event: FromChannel, known: dict[AddressKey, UUID]) -> Callable[[str, str], UUID | None]:
+    return lambda kind, value: known.get(AddressKey(event.tenant_id, event.channel_id, kind, value))
+
+
+def _thread_key(event: MessageReceived, contacts: dict[tuple[UUID, str], UUID]) -> ThreadKey:
+    return ThreadKey(event.tenant_id, contacts[event.tenant_id, event.sender_ref], event.channel_id)
+
+
+def _message_key(event: FromChannel, provider_message_id: str) -> MessageKey:
+    return MessageKey(event.tenant_id, event.channel_id, provider_message_id)
+
+
+def _address_key(event: FromChannel, address: Address) -> AddressKey:
+    return AddressKey(event.tenant_id, event.channel_id, address.kind, address.value)
+
+
+def _address_row(key: AddressKey, contact_id: UUID, uow: UnitOfWork) -> dict[str, Any]:
+    return {
+        "id": uow.new_id(),
+        "tenant_id": key.tenant_id,
+        "contact_id": contact_id,
+        "channel_id": key.channel_id,
+        "kind": key.kind,
+        "value": key.value,
+        "created_at": uow.now,
+    }
+
+
+def _contact_row(contact_id: UUID, event: MessageReceived, uow: UnitOfWork) -> dict[str, Any]:
+    return {
+        "id": contact_id,
+        "tenant_id": event.tenant_id,
+        "name": event.sender_name or event.username,
+        "attributes": {},
+        "version": 1,
+        "created_at": uow.now,
+        "updated_at": uow.now,
+    }
+
+
+def _shown(content: Content) -> dict[str, Any]:
+    return content.model_dump(mode="json", exclude_none=True, exclude_defaults=True, exclude={"text", "type"})
+
+
+def _of(thread: Thread) -> dict[str, Any]:
+    return {
+        "tenant_id": thread.key.tenant_id,
+        "conversation_id": thread.id,
+        "contact_id": thread.key.contact_id,
+        "channel_id": thread.key.channel_id,
+        "channel_kind": thread.channel_kind,
+    }
+
+
+def _message_added(message: Message, thread: Thread) -> MessageAdded:
+    return MessageAdded(
+        **_of(thread),
+        message_id=message.id,
+        seq=message.seq,
+        direction=message.direction,
+        content_type=message.content_type,
+        text=message.text,
+        sent_at=message.sent_at,
+    )

@@ -1,0 +1,106 @@
+"""The shapes that conversation's API takes and gives."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+
+from services.conversation.domain import Priority, Status
+from shared.http import Body
+
+Label = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
+
+
+def _no_nul(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("must not hold a NUL character")
+    return value
+
+
+def _small(attributes: dict[str, Any]) -> dict[str, Any]:
+    if len(str(attributes)) > 20_000 or "\\x00" in repr(attributes):
+        raise ValueError("must have 20,000 characters at most and no NUL character")
+    return attributes
+
+
+Words = Annotated[str, AfterValidator(_no_nul)]
+Attributes = Annotated[dict[str, Any], AfterValidator(_small)]
+
+
+class ConversationShown(BaseModel):
+    id: UUID
+    status: Status
+    subject: str | None
+    contact_id: UUID
+    channel_id: UUID
+    channel_kind: str = Field(examples=["whatsapp"])
+    queue_id: UUID | None = Field(description="Where it waits; null while it is in no queue.")
+    assignee_id: UUID | None = Field(description="Who answers; null while nobody does.")
+    priority: Priority
+    labels: list[str]
+    attributes: dict[str, Any]
+    message_count: int
+    last_message_at: datetime | None
+    snoozed_until: datetime | None
+    resolved_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class ConversationChange(Body):
+    """What is to be changed; what is left out stays."""
+
+    status: Status | None = Field(None, examples=["resolved"])
+    snoozed_until: AwareDatetime | None = Field(None, description="With the status snoozed: until when.")
+    priority: Priority | None = None
+    labels: list[Label] | None = Field(None, max_length=50, examples=[["billing"]])
+    subject: Words | None = Field(None, max_length=500)
+    attributes: Attributes | None = None
+
+
+class MessageShown(BaseModel):
+    id: UUID
+    seq: int = Field(description="The order of arrival: gap-free within the conversation, never renumbered.")
+    direction: str = Field(examples=["inbound"])
+    type: str = Field(description="What it holds: `text`, `media`, …; `unsupported` and `revoked` among them.")
+    text: str | None
+    content: dict[str, Any] = Field(description="Attachments, location and what else it holds.")
+    reply_to: str | None = Field(description="The provider's id of the message that it quotes.")
+    provider_message_id: str | None
+    reactions: list[str]
+    sent_at: datetime = Field(description="By the provider's clock.")
+    received_at: datetime
+    edited_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewNote(Body):
+    text: Words = Field(min_length=1, max_length=20_000, examples=["Já ligou ontem sobre o mesmo."])
+
+
+class NoteShown(BaseModel):
+    id: UUID
+    author_id: str
+    text: str
+    created_at: datetime
+
+
+class AddressShown(BaseModel):
+    channel_id: UUID
+    kind: str = Field(examples=["wa_phone"])
+    value: str = Field(examples=["5511987654321"])
+
+
+class ContactShown(BaseModel):
+    id: UUID
+    name: str | None
+    attributes: dict[str, Any]
+    addresses: list[AddressShown]
+    created_at: datetime
+    updated_at: datetime
+
+
+class ContactFields(Body):
+    name: Words | None = Field(None, min_length=1, max_length=300, examples=["Maria Souza"])
+    attributes: Attributes | None = Field(None, examples=[{"plan": "premium"}])
