@@ -1,0 +1,1 @@
+"""Metrics measures: an append-only log of facts, and figures that can be computed from it again."""

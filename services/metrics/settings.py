@@ -1,0 +1,7 @@
+"""What metrics is told by its environment."""
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    pass
