@@ -1,0 +1,91 @@
+"""The shapes that the gateway's own API takes and gives."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+
+from gateway.domain import SCOPES, Role
+from shared.http import Body
+
+
+def _known_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("must be a time zone of the IANA database")
+    return value
+
+
+def _known_scope(value: str) -> str:
+    if value not in SCOPES:
+        raise ValueError("must be a known scope")
+    return value
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+TimeZone = Annotated[str, AfterValidator(_known_zone), Field(examples=["America/Sao_Paulo"])]
+Locale = Literal["pt-BR", "pt-PT", "en", "es", "fr"]
+Scope = Annotated[str, AfterValidator(_known_scope)]
+
+
+class NewTenant(Body):
+    name: Name = Field(examples=["Padaria do Largo"])
+    slug: Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_length=60)] = Field(
+        examples=["padaria-do-largo"]
+    )
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = Field(
+        description="ISO 3166-1 alpha-2.", examples=["BR"]
+    )
+    time_zone: TimeZone
+    locale: Locale = Field(examples=["pt-BR"])
+    legal_regime: Literal["lgpd", "gdpr"] = Field(examples=["lgpd"])
+    role: Literal["controller", "operator"] = Field(
+        description="Whether it decides about the data itself, or works on behalf of another.", examples=["controller"]
+    )
+
+
+class TenantChange(Body):
+    name: Name | None = Field(None, examples=["Padaria do Largo"])
+    time_zone: TimeZone | None = None
+    locale: Locale | None = None
+
+
+class TenantShown(BaseModel):
+    id: UUID
+    name: str
+    slug: str
+    country: str
+    time_zone: str
+    locale: str
+    legal_regime: str
+    role: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class NewApiKey(Body):
+    label: Name = Field(description="Whose it is or what for.", examples=["CRM"])
+    role: Role = Field(examples=["integration"])
+    scopes: list[Scope] | None = Field(
+        None, max_length=50, description="Less than the role allows; left out, all of it.", examples=[["contacts:read"]]
+    )
+    expires_at: AwareDatetime | None = None
+
+
+class ApiKeyShown(BaseModel):
+    id: UUID
+    label: str
+    role: Role
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewApiKeyShown(ApiKeyShown):
+    key: str = Field(description="Shown this once.", examples=["blc_AZCyI…"])
+
+
+class NewTenantShown(TenantShown):
+    admin_key: NewApiKeyShown
