@@ -1,7 +1,5 @@
 """One API over all services: the gateway says who calls, and passes on what is asked and what is answered."""
 
-import time
-from collections import OrderedDict
 from datetime import UTC, datetime
 from hmac import compare_digest
 from typing import Final
@@ -26,6 +24,7 @@ from shared.http import (
     Unavailable,
     bearer,
 )
+from shared.memory import Memory
 from shared.telemetry import current_trace
 
 _ASKED: Final = ("accept", "content-type", "idempotency-key", "if-match")
@@ -41,7 +40,7 @@ class KeyHolders:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._database = database
-        self._known: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
+        self._known: Memory[str, Caller] = Memory(_REMEMBERED)
         self._per_key = Limit(settings.requests_per_minute_and_key)
         self._per_tenant = Limit(settings.requests_per_minute_and_tenant)
         self._refused = Limit(settings.refusals_per_minute_and_address)
@@ -60,21 +59,16 @@ class KeyHolders:
         return caller
 
     async def _caller(self, token: str) -> Caller:
-        now = time.monotonic()
-        good_until, known = self._known.get(token, (0.0, None))
-        if known is not None and good_until > now:
+        known = self._known.get(token)
+        if known is not None:
             return known
         if compare_digest(token.encode(), self._settings.platform_key.get_secret_value().encode()):
             return PLATFORM
         key = Key.parse(token)
         caller = await handlers.caller_of(key, datetime.now(UTC), self._database) if key is not None else None
         if caller is None:
-            self._known.pop(token, None)
             raise Unauthorized
-        self._known[token] = (now + self._settings.key_memory, caller)
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-        return caller
+        return self._known.keep(token, caller, seconds=self._settings.key_memory)
 
     def _count(self, caller: Caller, request: Request) -> None:
         limit = self._per_key

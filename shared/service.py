@@ -21,7 +21,7 @@ from shared.db import Database, Model
 from shared.events import Event
 from shared.http.auth import Callers, ContextVerifier
 from shared.http.dead_letters import dead_letters
-from shared.http.edge import Desk, RequestEdge
+from shared.http.edge import HEALTH, Desk, RequestEdge
 from shared.http.health import Readiness, health
 from shared.http.idempotency import Answers
 from shared.http.problems import answer_with_problems
@@ -74,7 +74,8 @@ class Service(Generic[S]):
     @property
     def asgi(self) -> RequestEdge:
         """The process, to be served."""
-        return RequestEdge(self.application())
+        app = self.application()
+        return RequestEdge(app, open_to=lambda path: path in HEALTH or app.state.answers)
 
     def application(self) -> FastAPI:
         app = FastAPI(
@@ -126,6 +127,7 @@ class Service(Generic[S]):
             broker=publisher.answered.is_set,
             fuse=lambda: consumer.fuse_blown and "api" not in settings.parts,
         )
+        app.state.answers = "api" in settings.parts
         async with AsyncExitStack() as stack:
             stack.callback(tracing.shutdown)
             stack.push_async_callback(database.close)

@@ -1,19 +1,17 @@
 """Ingest's two doors: the providers' webhooks, and the tenant's view of channels and raw events."""
 
-import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.ingest import handlers, store
 from services.ingest.channels import CHANNELS
-from services.ingest.handlers import Arrival, ConnectChannel, KnownChannel
+from services.ingest.handlers import Arrival, ChannelMemory, ConnectChannel
 from services.ingest.models import Channel, RawEvent
 from services.ingest.schemas import (
     ChannelChange,
@@ -50,47 +48,22 @@ class Counter:
     """What the webhooks work with: the kernel, what is known of channels, and the common commit."""
 
     kernel: Kernel[Settings]
-    memory: "ChannelMemory"
+    memory: ChannelMemory
     commit: GroupCommit[Arrival]
-
-
-class ChannelMemory:
-    """What is known of channels, for a few seconds: a webhook needs no question to the database."""
-
-    def __init__(self, kernel: Kernel[Settings], *, most: int = 10_000) -> None:
-        self._kernel = kernel
-        self._most = most
-        self._known: OrderedDict[UUID, tuple[float, KnownChannel | None]] = OrderedDict()
-
-    async def get(self, kind: str, channel_id: str) -> KnownChannel:
-        """The channel account of a webhook's address; raises `NotFound`."""
-        try:
-            wanted = UUID(channel_id)
-        except ValueError:
-            raise NotFound from None
-        now = time.monotonic()
-        good_until, channel = self._known.get(wanted, (0.0, None))
-        if good_until < now:
-            channel = await handlers.know_channel(wanted, self._kernel.database, self._kernel.sealer)
-            self._known[wanted] = (now + self._kernel.settings.channel_memory, channel)
-            self._known.move_to_end(wanted)
-            if len(self._known) > self._most:
-                self._known.popitem(last=False)
-        if channel is None or channel.kind != kind:
-            raise NotFound
-        return channel
 
 
 @asynccontextmanager
 async def furnish(kernel: Kernel[Settings]) -> AsyncIterator[None]:
     """The counter at which webhooks are taken in, for as long as the process runs."""
 
-    async def write(arrivals: Any) -> None:
+    settings = kernel.settings
+
+    async def write(arrivals: Sequence[Arrival]) -> None:
         await handlers.take_in(arrivals, kernel.database)
 
-    settings = kernel.settings
     commit = GroupCommit(write, at_once=settings.webhook_group, waiting=settings.webhook_waiting)
-    kernel.app.state.counter = Counter(kernel, ChannelMemory(kernel), commit)
+    memory = ChannelMemory(kernel.database, kernel.sealer, seconds=settings.channel_memory)
+    kernel.app.state.counter = Counter(kernel, memory, commit)
     yield
     await commit.close()
 

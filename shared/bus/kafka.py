@@ -29,6 +29,7 @@ class Publisher:
         self._servers = servers
         self._idempotent = idempotent
         self._producer: AIOKafkaProducer | None = None
+        self._connecting = asyncio.Lock()
         self.answered = asyncio.Event()
         """Set once the broker has acknowledged or answered anything."""
 
@@ -84,25 +85,29 @@ class Publisher:
         return len(await producer.partitions_for(topic))
 
     async def _connected(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._servers,
-                acks="all",
-                enable_idempotence=self._idempotent,
-                request_timeout_ms=ACK_SECONDS * 1000,
-                max_batch_size=BATCH_BYTES,
-                max_request_size=8 * BATCH_BYTES,
-                linger_ms=0,
-            )
-            try:
-                await producer.start()
-            except BaseException:
-                await producer.client.close()
-                raise
-            self._producer = producer
-            BROKER_CONTACT.set(1)
-            self.answered.set()
-        return self._producer
+        async with self._connecting:
+            if self._producer is None:
+                self._producer = await self._connect()
+            return self._producer
+
+    async def _connect(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._servers,
+            acks="all",
+            enable_idempotence=self._idempotent,
+            request_timeout_ms=ACK_SECONDS * 1000,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=8 * BATCH_BYTES,
+            linger_ms=0,
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.client.close()
+            raise
+        BROKER_CONTACT.set(1)
+        self.answered.set()
+        return producer
 
     async def _lost(self, error: BaseException) -> None:
         BROKER_CONTACT.set(0)

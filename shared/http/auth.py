@@ -1,10 +1,9 @@
 """Who calls: the gateway says it in a short-lived signed context, and every service verifies it for itself."""
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Final, Protocol, TypeVar
+from typing import Annotated, Final, Protocol
 from uuid import UUID
 
 import jwt
@@ -12,9 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from fastapi import Depends, Request
 
 from shared.http.problems import Forbidden, Unauthorized
-
-K = TypeVar("K")
-V = TypeVar("V")
+from shared.memory import Memory
 
 ALGORITHM: Final = "EdDSA"
 ISSUER: Final = "balcao-gateway"
@@ -45,14 +42,14 @@ class ContextSigner:
 
     def __init__(self, private_key: str) -> None:
         self._key = load_pem_private_key(private_key.encode(), password=None)
-        self._signed: OrderedDict[tuple[Caller, str], tuple[float, str]] = OrderedDict()
+        self._signed: Memory[tuple[Caller, str], str] = Memory(_REMEMBERED)
 
     def sign(self, caller: Caller, audience: str) -> str:
         """A context for one service, good for half a minute at least."""
-        now = time.time()
         kept = self._signed.get((caller, audience))
-        if kept is not None and kept[0] > now:
-            return kept[1]
+        if kept is not None:
+            return kept
+        now = time.time()
         claims = {
             "iss": ISSUER,
             "aud": audience,
@@ -63,8 +60,7 @@ class ContextSigner:
             "exp": int(now) + LIFETIME,
         }
         token = jwt.encode(claims, self._key, ALGORITHM)  # type: ignore[arg-type]
-        _remember(self._signed, (caller, audience), (now + _REUSE, token))
-        return token
+        return self._signed.keep((caller, audience), token, seconds=_REUSE)
 
 
 class ContextVerifier:
@@ -73,7 +69,7 @@ class ContextVerifier:
     def __init__(self, public_key: str, audience: str) -> None:
         self._key = load_pem_public_key(public_key.encode())
         self._audience = audience
-        self._verified: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
+        self._verified: Memory[str, Caller] = Memory(_REMEMBERED)
 
     async def identify(self, request: Request) -> Caller:
         return self.verify(bearer(request))
@@ -81,8 +77,8 @@ class ContextVerifier:
     def verify(self, token: str) -> Caller:
         """The caller that a context names; raises `Unauthorized`."""
         kept = self._verified.get(token)
-        if kept is not None and kept[0] > time.time():
-            return kept[1]
+        if kept is not None:
+            return kept
         try:
             claims = jwt.decode(
                 token,
@@ -96,8 +92,7 @@ class ContextVerifier:
             caller = Caller(claims["sub"], UUID(claims["tenant"]), frozenset(claims["scope"].split()))
         except (jwt.InvalidTokenError, KeyError, ValueError, AttributeError):
             raise Unauthorized from None
-        _remember(self._verified, token, (float(claims["exp"]), caller))
-        return caller
+        return self._verified.keep(token, caller, seconds=max(0.0, claims["exp"] - time.time()))
 
 
 def bearer(request: Request) -> str:
@@ -108,10 +103,11 @@ def bearer(request: Request) -> str:
     return token.strip()
 
 
-def requires(scope: str) -> Callable[[Request], Caller]:
+def requires(scope: str) -> Callable[[Request], Awaitable[Caller]]:
     """A dependency that gives the caller if he has `scope`; else the answer is 403."""
 
-    def caller(request: Request) -> Caller:
+    # Asynchronous like all dependencies here: others are sent to a thread.
+    async def caller(request: Request) -> Caller:
         known: Caller = request.state.caller
         if scope not in known.scopes:
             raise Forbidden(f"The scope {scope} is needed.")
@@ -123,9 +119,3 @@ def requires(scope: str) -> Callable[[Request], Caller]:
 
 ReadOperations = Annotated[Caller, Depends(requires("operations:read"))]
 WriteOperations = Annotated[Caller, Depends(requires("operations:write"))]
-
-
-def _remember(kept: OrderedDict[K, V], key: K, value: V) -> None:
-    kept[key] = value
-    if len(kept) > _REMEMBERED:
-        kept.popitem(last=False)

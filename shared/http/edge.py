@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.db import Database, UnitOfWork
 from shared.http.auth import Callers
 from shared.http.idempotency import Answers
-from shared.http.problems import TooLarge, as_problem
+from shared.http.problems import NotFound, TooLarge, as_problem
 from shared.ids import new_id
 from shared.telemetry import HTTP_REQUESTS, HTTP_SECONDS, span
 
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 BODY_BYTES: Final = 5 * 1024 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_QUIET: Final = {"/live", "/ready", "/telemetry"}
+HEALTH: Final = frozenset({"/live", "/ready", "/telemetry"})
 
 
 class Body(BaseModel):
@@ -65,7 +65,7 @@ class TransactionRoute(APIRoute):
         return handle
 
 
-def _work(request: Request) -> UnitOfWork:
+async def _work(request: Request) -> UnitOfWork:
     uow: UnitOfWork = request.state.uow
     return uow
 
@@ -77,8 +77,10 @@ Work = Annotated[UnitOfWork, Depends(_work)]
 class RequestEdge:
     """The outermost layer of a process: bounds the body, traces, counts, and never lets an error out bare."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, open_to: Callable[[str], bool] = lambda _: True) -> None:
         self.app = app
+        # A process that runs other parts than the API has nothing but its health to tell.
+        self._open_to = open_to
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -105,23 +107,27 @@ class RequestEdge:
 
         with span(scope["method"], parent=headers.get("traceparent"), kind=SpanKind.SERVER) as current:
             try:
-                await self.app(scope, _bounded(headers, receive), tell)
+                answer = self.app if self._open_to(scope["path"]) else NotFound().to_response()
+                await answer(scope, _bounded(headers, receive), tell)
             except Exception as error:  # noqa: BLE001 - the last one who can answer
                 problem = as_problem(error)
-                say = log.warning if problem.status < 500 or problem.status == 503 else log.error
-                say("a request failed", request_id=request_id, path=_route(scope), exc_info=error)
+                if problem.status >= 500:
+                    say = log.warning if problem.status == 503 else log.error
+                    say("a request failed", request_id=request_id, path=_route(scope), exc_info=error)
                 if not status:
                     await problem.to_response()(scope, receive, tell)
-            route = _route(scope)
-            seconds = time.perf_counter() - started
-            current.update_name(f"{scope['method']} {route}")
+            current.update_name(f"{scope['method']} {_route(scope)}")
             current.set_attribute("http.response.status_code", status)
-            HTTP_REQUESTS.labels(scope["method"], route, status).inc()
-            HTTP_SECONDS.labels(route).observe(seconds)
-            if route not in _QUIET:
-                say = log.debug if status < 400 else log.info
-                say("request", method=scope["method"], path=route, status=status, ms=round(seconds * 1000, 1),
-                    request_id=request_id)  # fmt: skip
+            _measure(scope, status, time.perf_counter() - started, request_id)
+
+
+def _measure(scope: Scope, status: int, seconds: float, request_id: str) -> None:
+    method, route = scope["method"], _route(scope)
+    HTTP_REQUESTS.labels(method, route, status).inc()
+    HTTP_SECONDS.labels(route).observe(seconds)
+    if route not in HEALTH:
+        say = log.debug if status < 400 else log.info
+        say("request", method=method, path=route, status=status, ms=round(seconds * 1000, 1), request_id=request_id)
 
 
 def _route(scope: Scope) -> str:

@@ -27,11 +27,7 @@ class Page(BaseModel, Generic[T]):
 class Paging:
     """What a caller asks of a list."""
 
-    def __init__(
-        self,
-        limit: Annotated[int, Query(ge=1, le=200, description="How many items at most.")] = 50,
-        cursor: Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")] = None,
-    ) -> None:
+    def __init__(self, limit: int, cursor: str | None) -> None:
         self.limit = limit
         self._cursor = cursor
 
@@ -59,7 +55,14 @@ class Paging:
         )
 
 
-Pages = Annotated[Paging, Depends()]
+async def _paging(
+    limit: Annotated[int, Query(ge=1, le=200, description="How many items at most.")] = 50,
+    cursor: Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")] = None,
+) -> Paging:
+    return Paging(limit, cursor)
+
+
+Pages = Annotated[Paging, Depends(_paging)]
 
 
 def _moment(part: Any) -> datetime:

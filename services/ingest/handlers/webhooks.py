@@ -1,13 +1,11 @@
-"""What ingest does: it connects channels, and takes in what providers post, each thing once."""
+"""What providers post is taken in, item by item, each once; what was not understood can be tried again."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-import orjson
 import stamina
 
 from services.ingest import store
@@ -21,29 +19,16 @@ from services.ingest.domain import (
     UnreadableBodyError,
     Whereabouts,
 )
-from services.ingest.models import Channel, ChannelTenant, RawEvent
-from shared.db import Database, UnitOfWork, is_conflict, is_unique_violation
+from services.ingest.handlers.channels import KnownChannel, open_credentials, siblings_of
+from services.ingest.models import RawEvent
+from shared.db import Database, UnitOfWork, is_conflict
 from shared.events.ingest import Address, FromChannel
 from shared.http import Conflict, NotFound
 from shared.ids import new_id
 from shared.personal import BlindIndex, Sealer
 from shared.telemetry import current_trace
 
-_PURPOSE = "channel-credentials"
 _STRANGE = "It is for an account that is not connected here."
-
-
-@dataclass(frozen=True, slots=True)
-class KnownChannel:
-    """A channel account with what is needed to take in its webhooks."""
-
-    id: UUID
-    tenant_id: UUID
-    kind: str
-    account: str
-    secrets: Mapping[str, str] = field(repr=False)
-    siblings: Mapping[str, UUID] = field(repr=False)
-    """The tenant's channels that share the signing secret, by the provider's id of the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,97 +39,6 @@ class Arrival:
     meaning: Meaning | None
     trace: str | None = None
     """The request that brought it."""
-
-
-# Channels.
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectChannel:
-    tenant_id: UUID
-    kind: str
-    name: str
-    account: str
-    settings: Mapping[str, Any]
-    credentials: Mapping[str, str] = field(repr=False)
-
-
-async def connect_channel(command: ConnectChannel, sealer: Sealer, uow: UnitOfWork) -> Channel:
-    """A new channel account; raises `Conflict` when the tenant has connected this account before."""
-    channel = Channel(
-        id=uow.new_id(),
-        tenant_id=command.tenant_id,
-        kind=command.kind,
-        name=command.name,
-        account=command.account,
-        settings=dict(command.settings),
-        credentials=b"",
-        version=1,
-        created_at=uow.now,
-        updated_at=uow.now,
-    )
-    channel.credentials = _seal(command.credentials, channel, sealer)
-    uow.session.add(channel)
-    uow.session.add(ChannelTenant(channel_id=channel.id, tenant_id=channel.tenant_id))
-    try:
-        await uow.session.flush()
-    except Exception as error:
-        if is_unique_violation(error):
-            raise Conflict("This account is connected already.", slug="channel-exists") from None
-        raise
-    return channel
-
-
-async def change_channel(
-    channel: Channel, uow: UnitOfWork, *, name: str | None, credentials: Mapping[str, str] | None, sealer: Sealer
-) -> None:
-    """Rename a channel or replace its credentials; a version of its own for every change."""
-    if name is not None:
-        channel.name = name
-    if credentials is not None:
-        channel.credentials = _seal(credentials, channel, sealer)
-    channel.version += 1
-    channel.updated_at = uow.now
-
-
-def _seal(credentials: Mapping[str, str], channel: Channel, sealer: Sealer) -> bytes:
-    return sealer.seal(orjson.dumps(dict(credentials)), purpose=_PURPOSE, context=f"{channel.tenant_id}|{channel.id}")
-
-
-def _open(channel: Channel, sealer: Sealer) -> dict[str, str]:
-    plain = sealer.open(channel.credentials, purpose=_PURPOSE, context=f"{channel.tenant_id}|{channel.id}")
-    secrets: dict[str, str] = orjson.loads(plain)
-    return secrets
-
-
-async def know_channel(channel_id: UUID, database: Database, sealer: Sealer) -> KnownChannel | None:
-    """A channel account by its id alone, as the providers know it."""
-    async with database.unit_of_work(()) as uow:
-        tenant_id = await store.tenant_of_channel(channel_id, uow.session)
-    if tenant_id is None:
-        return None
-    async with database.unit_of_work([tenant_id]) as uow:
-        channel = await store.channel(tenant_id, channel_id, uow.session)
-        if channel is None:
-            return None
-        others = await store.channels_of(tenant_id, uow.session, kind=channel.kind)
-    secrets = _open(channel, sealer)
-    return KnownChannel(
-        id=channel.id,
-        tenant_id=tenant_id,
-        kind=channel.kind,
-        account=channel.account,
-        secrets=secrets,
-        siblings=_siblings(secrets, others, sealer),
-    )
-
-
-def _siblings(secrets: Mapping[str, str], others: Sequence[Channel], sealer: Sealer) -> dict[str, UUID]:
-    secret = secrets.get("app_secret")
-    return {other.account: other.id for other in others if _open(other, sealer).get("app_secret") == secret}
-
-
-# What comes in.
 
 
 def read_webhook(channel: KnownChannel, body: bytes, index: BlindIndex, now: datetime) -> list[Arrival]:
@@ -241,7 +135,7 @@ async def replay_raw_event(
         raise Conflict("Only failed raw events can be replayed.", slug="not-failed")
     if row.account is not None and row.account != channel.account:
         others = await store.channels_of(tenant_id, uow.session, kind=channel.kind)
-        sibling = _siblings(_open(channel, sealer), others, sealer).get(row.account)
+        sibling = siblings_of(open_credentials(channel, sealer), others, sealer).get(row.account)
         if sibling is None:
             raise Conflict(_STRANGE, slug="still-failed")
         row.channel_id = sibling
