@@ -16,6 +16,8 @@ from shared.telemetry import BROKER_CONTACT
 ACK_SECONDS = 5
 CLOSE_SECONDS = 2
 BATCH_BYTES = 512 * 1024
+RECORD_BYTES = 8 * 1024 * 1024
+"""What one record may have: the largest body that is taken in, and room for what is said of it."""
 
 
 class BrokerAwayError(Exception):
@@ -61,13 +63,8 @@ class Publisher:
     async def close(self) -> None:
         """Let go of the broker without waiting for what it has not acknowledged."""
         producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await producer.stop()
-        except (KafkaError, OSError, TimeoutError):
-            await producer.client.close()
+        if producer is not None:
+            await _end(producer)
 
     async def _append(self, producer: AIOKafkaProducer, topic: str, partition: int, run: Sequence[Record]) -> None:
         # The accumulator would keep the order within a batch but not over a failed one: so only one is ever under way.
@@ -97,13 +94,13 @@ class Publisher:
             enable_idempotence=self._idempotent,
             request_timeout_ms=ACK_SECONDS * 1000,
             max_batch_size=BATCH_BYTES,
-            max_request_size=8 * BATCH_BYTES,
+            max_request_size=RECORD_BYTES,
             linger_ms=0,
         )
         try:
             await producer.start()
         except BaseException:
-            await producer.client.close()
+            await _end(producer)
             raise
         BROKER_CONTACT.set(1)
         self.answered.set()
@@ -113,6 +110,16 @@ class Publisher:
         BROKER_CONTACT.set(0)
         await self.close()
         raise BrokerAwayError(type(error).__name__) from error
+
+
+async def _end(producer: AIOKafkaProducer) -> None:
+    # It would wait for acknowledgements that may never come, and a later producer's records could be overtaken by them.
+    producer._message_accumulator.fail_all(KafkaError("given up"))  # noqa: SLF001 - there is no public way
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await producer.stop()
+    except (KafkaError, OSError, TimeoutError):
+        await producer.client.close()
 
 
 def subscription(settings: ServiceSettings, *, group: str | None, client: str) -> AIOKafkaConsumer:
@@ -127,5 +134,5 @@ def subscription(settings: ServiceSettings, *, group: str | None, client: str) -
         heartbeat_interval_ms=settings.heartbeat_ms,
         session_timeout_ms=max(6_000, settings.heartbeat_ms * 4),
         metadata_max_age_ms=settings.heartbeat_ms * 10,
-        max_partition_fetch_bytes=4 * BATCH_BYTES,
+        max_partition_fetch_bytes=2 * BATCH_BYTES,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from shared.bus.kafka import RECORD_BYTES
 from shared.events import Topic
 
 SECONDS = 10
@@ -28,10 +29,14 @@ async def create_topics(servers: str, topics: Iterable[Topic], *, replication: i
 
 
 def _new(topic: Topic, replication: int) -> NewTopic:
-    settings = {"retention.ms": str(topic.retention * 1000), "cleanup.policy": "delete"}
-    if topic.compacted:
-        settings = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(topic.retention * 1000)}
-    return NewTopic(topic.name, topic.partitions, replication, topic_configs=settings)
+    period = str(topic.retention * 1000)
+    kept = (
+        {"cleanup.policy": "compact", "max.compaction.lag.ms": period}
+        if topic.compacted
+        else {"cleanup.policy": "delete", "retention.ms": period}
+    )
+    size = {"max.message.bytes": str(RECORD_BYTES)}
+    return NewTopic(topic.name, topic.partitions, replication, topic_configs=kept | size)
 
 
 __all__ = ["KafkaError", "create_topics"]

@@ -82,4 +82,5 @@ _READ: dict[type, Callable[[Any], Any]] = {datetime: _moment, UUID: UUID, int: _
 
 
 def _write(key: Sequence[Any]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps(list(key))).rstrip(b"=").decode()
+    # The driver's UUIDs are of a class of their own, which orjson does not know.
+    return base64.urlsafe_b64encode(orjson.dumps(list(key), default=str)).rstrip(b"=").decode()

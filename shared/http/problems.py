@@ -154,12 +154,12 @@ def as_problem(error: Exception) -> Problem:
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Let `app` answer every error it knows in one shape; what nobody foresaw is left to the edge."""
+    """Let `app` answer every error in one shape; what nobody foresaw is then raised on to the edge, which logs it."""
 
     async def answer(_: Request, error: Exception) -> Response:
         return as_problem(error).to_response()
 
-    for kind in (Problem, RequestValidationError, HTTPException):
+    for kind in (Problem, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
 
 

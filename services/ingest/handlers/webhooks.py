@@ -28,6 +28,9 @@ from shared.ids import new_id
 from shared.personal import BlindIndex, Sealer
 from shared.telemetry import current_trace
 
+ITEM_BYTES = 256 * 1024
+"""What an item may have to become an event, many times what any provider lets a person send."""
+
 _STRANGE = "It is for an account that is not connected here."
 
 
@@ -56,6 +59,8 @@ def _arrive(item: Item, channel: KnownChannel, index: BlindIndex, now: datetime,
     channel_id = channel.siblings.get(item.account) if item.account is not None else channel.id
     if channel_id is None:
         return Arrival(_row(item, channel.id, channel, now, _STRANGE), None)
+    if len(item.body) > ITEM_BYTES:
+        return Arrival(_row(item, channel_id, channel, now, f"It has more than {ITEM_BYTES} bytes."), None)
     row = _row(item, channel_id, channel, now)
     try:
         meaning = understand(row, channel.kind, index)

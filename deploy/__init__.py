@@ -1,0 +1,1 @@
+"""Setting Balcão up and running it: databases, migrations, the local run."""

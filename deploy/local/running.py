@@ -1,0 +1,161 @@
+"""The whole set on one machine: Postgres, a broker, the six processes and a demo tenant."""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal, TextIO
+
+import httpx
+
+from deploy.local import background
+from deploy.local.brokers import BROKER_SECONDS, Apache, Broker, CreateTopics, Embedded
+from deploy.local.demo import demo_tenant
+from deploy.local.journal import Journal
+from deploy.local.keys import Keys
+from deploy.local.plan import HOST, Ports, database_of, environment_of
+from deploy.local.postgres import Postgres
+from deploy.local.supervisor import Program, Supervisor, supervised
+from deploy.migrate import variable_of
+from deploy.processes import PROCESSES, REPOSITORY, application_of
+from deploy.provision import provision
+from shared.bus.relay import restore
+from shared.bus.topics import create_topics
+from shared.events import TOPICS
+
+Kind = Literal["embedded", "apache"]
+
+_MIGRATION_SECONDS: Final = 60
+_READY_SECONDS: Final = 90
+_PATIENCE_SECONDS: Final = 5
+_UVICORN_OPTIONS: Final = (
+    *("--loop", "uvloop", "--http", "httptools", "--log-level", "warning"),
+    *("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "8"),
+)
+# A second more than its requests are given to end.
+_STOP_SECONDS: Final = 9
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSet:
+    """A set that serves."""
+
+    ports: Ports
+    demo: dict[str, Any]
+    """What `demo.json` holds."""
+    supervisor: Supervisor
+
+    @property
+    def gateway_url(self) -> str:
+        return self.ports.url("gateway")
+
+    @property
+    def ingest_url(self) -> str:
+        return self.ports.url("ingest")
+
+    def pids(self) -> dict[str, int]:
+        """The live processes by name: the six, "postgres" and "broker"."""
+        return self.supervisor.pids()
+
+    def kill(self, name: str) -> None:
+        """`kill -9` one of them; it is started again. Raises `KeyError` while it is not alive."""
+        self.supervisor.kill(name)
+
+
+@contextlib.asynccontextmanager
+async def running_set(
+    root: Path,
+    port_base: int = 8000,
+    *,
+    kafka: Kind = "embedded",
+    environment: Mapping[str, str] | None = None,
+    terminal: TextIO | None = None,
+) -> AsyncIterator[RunningSet]:
+    """Start everything with its data under `root`, yield when all is ready, and stop everything at the end.
+
+    `environment` goes before what the plan tells the processes. To be entered on the main thread. Raises
+    `StartError`.
+    """
+    ports = Ports(port_base)
+    broker: Broker = Embedded(root, ports) if kafka == "embedded" else Apache(root, ports)
+    with contextlib.closing(Journal(root / "logs", terminal)) as journal:
+        async with supervised(root, journal) as supervisor:
+            if kafka == "apache":
+                # Both would work on the same data.
+                await asyncio.to_thread(background.stop, root)
+            ports.ensure_free()
+            keys = Keys.of(root)
+            await _start_postgres(supervisor, root, ports, keys)
+            topics = _announcement(kafka, broker.servers, ports, keys)
+            await supervisor.start(await broker.program(supervisor, topics), within=BROKER_SECONDS)
+            plans = {
+                process: {**environment_of(process, ports, keys, broker.settings), **(environment or {})}
+                for process in PROCESSES
+            }
+            programs = [_process(name, ports, plan, journal) for name, plan in plans.items()]
+            await supervisor.start(*programs, within=_READY_SECONDS)
+            demo = await demo_tenant(root / "demo.json", ports.url("gateway"), keys)
+            yield RunningSet(ports, demo, supervisor)
+
+
+async def _start_postgres(supervisor: Supervisor, root: Path, ports: Ports, keys: Keys) -> None:
+    postgres = Postgres(root, ports["postgres"], keys.derived("postgres"))
+    await postgres.start(supervisor)
+    databases = {process: database_of(process, keys) for process in PROCESSES}
+    await provision(postgres.admin_url, list(databases.values()))
+    owners = {
+        variable_of(process): database.owner_url(HOST, ports["postgres"]) for process, database in databases.items()
+    }
+    migration = Program("migrate", [sys.executable, "-m", "deploy.migrate"], REPOSITORY, environment=owners)
+    await supervisor.run(migration, within=_MIGRATION_SECONDS)
+
+
+def _announcement(kafka: Kind, servers: str, ports: Ports, keys: Keys) -> CreateTopics:
+    if kafka == "apache":
+        return partial(create_topics, servers, TOPICS.values())
+    databases = {process: database_of(process, keys).url(HOST, ports["postgres"]) for process in PROCESSES}
+    return partial(_restore_topics, servers, databases)
+
+
+async def _restore_topics(servers: str, databases: Mapping[str, str]) -> None:
+    """Each topic appears only once its speaker has put back into the outbox what the broker must hear again."""
+    for topic in TOPICS.values():
+        create = partial(create_topics, servers, [topic])
+        speaker = topic.name.partition(".")[0]
+        if speaker in databases:
+            await restore(databases[speaker], create)
+        else:
+            await create()
+
+
+def _process(name: str, ports: Ports, environment: Mapping[str, str], journal: Journal) -> Program:
+    uvicorn = [sys.executable, "-m", "uvicorn", application_of(name), "--host", HOST, "--port", str(ports[name])]
+    return Program(
+        name=name,
+        command=[*uvicorn, *_UVICORN_OPTIONS],
+        directory=REPOSITORY,
+        up=partial(_ready, name, ports.url(name), journal),
+        # What a process prints is seen when it prints it.
+        environment={"PYTHONUNBUFFERED": "1", **environment},
+        stop_seconds=_STOP_SECONDS,
+    )
+
+
+async def _ready(name: str, url: str, journal: Journal) -> None:
+    """Return once the process is ready; what keeps it from being so for long is written to the journal."""
+    patient_until, told = time.monotonic() + _PATIENCE_SECONDS, ""
+    async with httpx.AsyncClient(base_url=url, timeout=5) as client:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                answer = await client.get("/ready")
+                if answer.is_success:
+                    return
+                detail = answer.json()["detail"]
+                if detail != told and time.monotonic() > patient_until:
+                    journal.write(name, f"not ready: {detail}")
+                    told = detail
+            await asyncio.sleep(0.1)

@@ -1,0 +1,30 @@
+"""Where everything listens."""
+
+import socket
+
+import pytest
+
+from deploy.local.plan import HOST, Ports, free_ports
+from deploy.local.supervisor import StartError
+
+
+def test_the_base_moves_all_ports() -> None:
+    ports = Ports(9000)
+    assert {name: ports[name] for name in ports} == {
+        "gateway": 9000,
+        "ingest": 9001,
+        "routing": 9002,
+        "conversation": 9003,
+        "metrics": 9004,
+        "privacy": 9005,
+        "postgres": 9032,
+        "broker": 9092,
+        "controller": 9093,
+    }
+
+
+def test_a_taken_port_is_told_with_the_process_that_needs_it() -> None:
+    ports = free_ports()
+    with socket.create_server((HOST, ports["routing"])), pytest.raises(StartError) as caught:
+        ports.ensure_free()
+    assert str(caught.value).startswith(f"port {ports['routing']}, needed by routing, is taken")
