@@ -67,6 +67,6 @@ install:
 	echo "Installing into .venv with $$($$python --version)"; \
 	umask 022; $$python -m venv --clear .venv
 	@umask 022; $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/installer.lock
-	@umask 022; .venv/bin/uv pip install --quiet --python $(PYTHON) --link-mode copy --compile-bytecode --require-hashes -r requirements-dev.lock \
+	@umask 022; .venv/bin/uv pip install --quiet --python $(PYTHON) --system-certs --link-mode copy --compile-bytecode --require-hashes -r requirements-dev.lock \
 	  || $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@cp requirements-dev.lock .venv/installed.lock

@@ -105,6 +105,8 @@ def _say_error(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
     if not info:
         return event
     error = info if isinstance(info, BaseException) else info[1] if isinstance(info, tuple) else sys.exc_info()[1]
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     if error is not None:
         event["error"] = describe(error)
         frames = traceback.extract_tb(error.__traceback__)[-8:]

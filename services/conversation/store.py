@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -60,6 +60,24 @@ class Thread:
     last_seq: int
     last_message_at: datetime | None
     resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message with its place in a conversation."""
+
+    id: UUID
+    tenant_id: UUID
+    conversation_id: UUID
+    channel_id: UUID
+    seq: int
+    direction: str
+    content_type: str
+    text: str | None = field(repr=False)
+    content: dict[str, Any] = field(repr=False)
+    provider_message_id: str
+    reply_to: str | None
+    sent_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +288,7 @@ async def change_conversations(changed: Sequence[Thread], now: datetime, session
     await session.execute(_CHANGE_CONVERSATIONS, _threads_values(changed) | {"now": now})
 
 
-async def add_messages(messages: Sequence[Message], now: datetime, session: AsyncSession) -> None:
+async def add_messages(messages: Sequence[NewMessage], now: datetime, session: AsyncSession) -> None:
     values = {
         "now": now,
         "ids": [message.id for message in messages],

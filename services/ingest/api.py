@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.ingest import handlers, store
 from services.ingest.channels import CHANNELS
+from services.ingest.domain import KeptItem
 from services.ingest.handlers import Arrival, ChannelMemory, ConnectChannel
 from services.ingest.models import Channel, RawEvent
 from services.ingest.schemas import (
@@ -206,7 +207,7 @@ def _show(channel: Channel, settings: Settings) -> ChannelShown:
     )
 
 
-def _show_raw_event(row: RawEvent) -> RawEventShown:
+def _show_raw_event(row: RawEvent | KeptItem) -> RawEventShown:
     return RawEventShown(
         id=row.id,
         channel_id=row.channel_id,

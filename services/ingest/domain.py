@@ -1,7 +1,7 @@
 """What a webhook carries, and what each item of it means: pure decisions, no I/O."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -29,6 +29,23 @@ class Item:
     """The same for every delivery of the same thing, unique within a channel account."""
     body: bytes
     """JSON with all that is needed to understand the item by itself."""
+
+
+@dataclass(slots=True)
+class KeptItem:
+    """An item as it is stored: whose it is, what became of it, and why."""
+
+    id: UUID
+    tenant_id: UUID
+    channel_id: UUID
+    dedup_key: str
+    path: str
+    account: str | None
+    body: bytes = field(repr=False)
+    state: str
+    """accepted, kept or failed."""
+    reason: str | None
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """Every query of ingest, tenant first."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.ingest.domain import KeptItem
 from services.ingest.models import Channel, ChannelTenant, DeliveryStatus, RawEvent
 
 # Sorted by the unique key, so that two writers of the same items wait for each other instead of locking each other out.
@@ -47,7 +49,7 @@ async def list_channels(tenant_id: UUID, session: AsyncSession, *, after: UUID |
     return (await session.scalars(query)).all()
 
 
-async def keep_raw_events(rows: Sequence[RawEvent], session: AsyncSession) -> frozenset[UUID]:
+async def keep_raw_events(rows: Sequence[KeptItem], session: AsyncSession) -> frozenset[UUID]:
     """Store the items that were not there yet; the ids of those."""
     values = {
         "ids": [row.id for row in rows],
@@ -68,10 +70,17 @@ async def keep_statuses(rows: Sequence[dict[str, object]], session: AsyncSession
     await session.execute(insert(DeliveryStatus), list(rows))
 
 
-async def raw_event(tenant_id: UUID, raw_event_id: UUID, session: AsyncSession) -> RawEvent | None:
+async def raw_event(tenant_id: UUID, raw_event_id: UUID, session: AsyncSession) -> KeptItem | None:
     """The raw event, locked: two replays of it follow one another."""
     query = select(RawEvent).where(RawEvent.tenant_id == tenant_id, RawEvent.id == raw_event_id)
-    return await session.scalar(query.with_for_update())
+    row = await session.scalar(query.with_for_update())
+    return KeptItem(**{each.name: getattr(row, each.name) for each in fields(KeptItem)}) if row is not None else None
+
+
+async def settle_raw_event(item: KeptItem, session: AsyncSession) -> None:
+    """Write down what became of a raw event."""
+    change = update(RawEvent).where(RawEvent.tenant_id == item.tenant_id, RawEvent.id == item.id)
+    await session.execute(change.values(state=item.state, reason=item.reason, channel_id=item.channel_id))
 
 
 async def list_raw_events(

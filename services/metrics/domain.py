@@ -1,7 +1,10 @@
 """What is counted, and what each figure means in words."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 
 class FactKind(StrEnum):
@@ -10,6 +13,19 @@ class FactKind(StrEnum):
     CONVERSATION_OPENED = "conversation opened"
     CONVERSATION_REOPENED = "conversation reopened"
     CONVERSATION_RESOLVED = "conversation resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened and counts; it names no person."""
+
+    event_id: UUID
+    tenant_id: UUID
+    kind: FactKind
+    conversation_id: UUID
+    channel_id: UUID
+    channel_kind: str
+    happened_at: datetime
 
 
 class Metric(StrEnum):

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.metrics import store
-from services.metrics.domain import FactKind
-from services.metrics.models import Fact, Tenant
+from services.metrics.domain import Fact, FactKind
+from services.metrics.models import Tenant
 from shared.db import UnitOfWork
 from shared.events.conversation import (
     ConversationOpened,

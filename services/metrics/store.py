@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.metrics.domain import FactKind, Grouping
-from services.metrics.models import Fact, Tenant
+from services.metrics.domain import Fact, FactKind, Grouping
+from services.metrics.models import Tenant
 
 _LOG = text("""
 INSERT INTO facts (event_id, tenant_id, kind, conversation_id, channel_id, channel_kind, happened_at)

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -43,7 +43,7 @@ class Paging:
         try:
             parts = orjson.loads(base64.urlsafe_b64decode(self._cursor.encode("ascii") + b"=="))
             return tuple(_READ[kind](part) for kind, part in zip(kinds, parts, strict=True))
-        except (ValueError, TypeError, KeyError, binascii.Error):
+        except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error):
             raise BadRequest("The cursor is not one of this list.", slug="bad-cursor") from None
 
     def page(self, rows: Sequence[R], show: Callable[[R], T], key: Callable[[R], Sequence[Any]]) -> Page[T]:
@@ -69,12 +69,12 @@ def _moment(part: Any) -> datetime:
     moment = datetime.fromisoformat(part)
     if moment.tzinfo is None:
         raise ValueError("a time without a zone")
-    return moment
+    return moment.astimezone(UTC)
 
 
 def _number(part: Any) -> int:
-    if not isinstance(part, int) or not -(2**63) <= part < 2**63:
-        raise ValueError("no number")
+    if type(part) is not int or not -(2**31) <= part < 2**31:
+        raise ValueError("no number that a column of integers holds")
     return part
 
 

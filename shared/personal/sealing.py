@@ -30,7 +30,7 @@ class Sealer:
         """The bytes as they were; raises `SealBrokenError`."""
         try:
             return self._cipher(purpose).decrypt(sealed[:_NONCE], sealed[_NONCE:], context.encode())
-        except InvalidTag as broken:
+        except (InvalidTag, ValueError) as broken:  # ValueError: too short to have been sealed
             raise SealBrokenError(purpose) from broken
 
     def _derive(self, purpose: str) -> AESGCM:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from services.conversation import store
 from services.conversation.domain import Place, Status, candidates, place, recognise, wakes
-from services.conversation.models import Message, Reaction
-from services.conversation.store import AddressKey, Change, MessageKey, Thread, ThreadKey
+from services.conversation.models import Reaction
+from services.conversation.store import AddressKey, Change, MessageKey, NewMessage, Thread, ThreadKey
 from shared.db import UnitOfWork
 from shared.events.conversation import ContactAdded, ConversationOpened, ConversationReopened, MessageAdded
 from shared.events.ingest import (
@@ -43,7 +43,7 @@ class _Arrivals:
         self._uow = uow
         self._new: dict[UUID, Thread] = {}
         self._changed: dict[UUID, Thread] = {}
-        self._messages: list[Message] = []
+        self._messages: list[NewMessage] = []
 
     def add(self, event: MessageReceived, key: ThreadKey) -> None:
         thread = self._thread_for(event, key)
@@ -51,7 +51,7 @@ class _Arrivals:
         thread.last_message_at = max(thread.last_message_at or event.sent_at, event.sent_at)
         if thread.id not in self._new:
             self._changed[thread.id] = thread
-        message = Message(
+        message = NewMessage(
             id=self._uow.new_id(),
             tenant_id=event.tenant_id,
             conversation_id=thread.id,
@@ -109,9 +109,7 @@ class _Arrivals:
             await store.change_conversations(changed, now, session)
         await store.add_messages(self._messages, now, session)
         keys = [
-            MessageKey(message.tenant_id, message.channel_id, message.provider_message_id)
-            for message in self._messages
-            if message.provider_message_id is not None
+            MessageKey(message.tenant_id, message.channel_id, message.provider_message_id) for message in self._messages
         ]
         await store.apply_parked(keys, session)
 
@@ -271,7 +269,7 @@ def _of(thread: Thread) -> dict[str, Any]:
     }
 
 
-def _message_added(message: Message, thread: Thread) -> MessageAdded:
+def _message_added(message: NewMessage, thread: Thread) -> MessageAdded:
     return MessageAdded(
         **_of(thread),
         message_id=message.id,

@@ -13,6 +13,7 @@ from services.ingest.channels import CHANNELS
 from services.ingest.domain import (
     Item,
     Kept,
+    KeptItem,
     Meaning,
     MisunderstoodError,
     StatusReport,
@@ -20,7 +21,6 @@ from services.ingest.domain import (
     Whereabouts,
 )
 from services.ingest.handlers.channels import KnownChannel, open_credentials, siblings_of
-from services.ingest.models import RawEvent
 from shared.db import Database, UnitOfWork, is_conflict
 from shared.events.ingest import Address, FromChannel
 from shared.http import Conflict, NotFound
@@ -38,7 +38,7 @@ _STRANGE = "It is for an account that is not connected here."
 class Arrival:
     """An item, the row that keeps it, and what it means; no meaning where it was not understood."""
 
-    row: RawEvent
+    row: KeptItem
     meaning: Meaning | None
     trace: str | None = None
     """The request that brought it."""
@@ -72,21 +72,21 @@ def _arrive(item: Item, channel: KnownChannel, index: BlindIndex, now: datetime,
     return Arrival(row, meaning, trace)
 
 
-def understand(row: RawEvent, kind: str, index: BlindIndex) -> Meaning:
+def understand(row: KeptItem, kind: str, index: BlindIndex) -> Meaning:
     """What a raw event means today; raises `MisunderstoodError`."""
     where = Whereabouts(row.tenant_id, row.channel_id, row.id, row.received_at, fingerprint(row, index))
     return CHANNELS[kind].understand(Item(row.path, row.account, row.dedup_key, row.body), where)
 
 
-def fingerprint(row: RawEvent, index: BlindIndex) -> Callable[[Address], str]:
+def fingerprint(row: KeptItem, index: BlindIndex) -> Callable[[Address], str]:
     def of(address: Address) -> str:
         return index.of(row.tenant_id, "channel-address", f"{row.channel_id}|{address.kind}|{address.value}")
 
     return of
 
 
-def _row(item: Item, channel_id: UUID, channel: KnownChannel, now: datetime, failure: str | None = None) -> RawEvent:
-    return RawEvent(
+def _row(item: Item, channel_id: UUID, channel: KnownChannel, now: datetime, failure: str | None = None) -> KeptItem:
+    return KeptItem(
         id=new_id(),
         tenant_id=channel.tenant_id,
         channel_id=channel_id,
@@ -120,14 +120,14 @@ async def _tell(arrivals: Sequence[Arrival], uow: UnitOfWork) -> None:
         await store.keep_statuses(statuses, uow.session)
 
 
-def _status(row: RawEvent, report: StatusReport) -> dict[str, object]:
+def _status(row: KeptItem, report: StatusReport) -> dict[str, object]:
     told = {field.name: getattr(report, field.name) for field in fields(report)}
     return told | {"raw_event_id": row.id, "tenant_id": row.tenant_id, "channel_id": row.channel_id}
 
 
 async def replay_raw_event(
     tenant_id: UUID, raw_event_id: UUID, sealer: Sealer, index: BlindIndex, uow: UnitOfWork
-) -> RawEvent:
+) -> KeptItem:
     """Try again to understand a failed raw event.
 
     Raises `NotFound`, and `Conflict` when it has taken effect before or is still not understood.
@@ -149,5 +149,6 @@ async def replay_raw_event(
     except MisunderstoodError as misunderstood:
         raise Conflict(str(misunderstood), slug="still-failed") from misunderstood
     row.state, row.reason = ("kept", meaning.reason) if isinstance(meaning, Kept) else ("accepted", None)
+    await store.settle_raw_event(row, uow.session)
     await _tell([Arrival(row, meaning)], uow)
     return row
