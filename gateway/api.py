@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import FileResponse
+from starlette.routing import Route, Router
 
 from gateway import handlers, store
 from gateway.domain import PLATFORM_SCOPE
@@ -137,11 +138,15 @@ async def openapi(request: Request) -> Response:
     return FileResponse(document, media_type="application/json")
 
 
-@door.api_route("/v1/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 async def pass_on(request: Request) -> Response:
     """What another service answers."""
     proxy: Proxy = request.app.state.proxy
     return await proxy.pass_on(request)
+
+
+passing = Router(
+    [Route("/v1/{path:path}", pass_on, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])], redirect_slashes=False
+)
 
 
 def _show(tenant: Tenant) -> TenantShown:

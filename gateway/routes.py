@@ -16,6 +16,9 @@ PUBLIC: dict[str, str] = {
 }
 """The first part of a path under /v1, and who answers it."""
 
+BEGINNINGS = tuple(f"/v1/{first}" for first in (*PUBLIC, "operations"))
+"""How the paths begin that other services answer."""
+
 # Nothing that a client, a proxy or a server might resolve differently than it was matched here.
 _PLAIN = re.compile(r"/v1(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+")
 

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import MetaData
+from starlette.types import ASGIApp
 
 from shared.bus import BrokerAwayError, Consumer, Publisher, Relay
 from shared.bus.consumer import Hears
@@ -63,6 +64,9 @@ class Service(Generic[S]):
     """The folder of the service, where its migrations are."""
     tables: type[Model]
     api: Sequence[APIRouter] = ()
+    doors: Mapping[str, ASGIApp] = field(default_factory=dict)
+    """What is answered without the framework's help, for its traffic is heavy and its shape not ours: by the beginning
+    of its paths."""
     hears: Hears = field(default_factory=dict)
     says: Sequence[type[Event]] = ()
     does: Does = field(default_factory=dict)
@@ -75,7 +79,7 @@ class Service(Generic[S]):
     def asgi(self) -> RequestEdge:
         """The process, to be served."""
         app = self.application()
-        return RequestEdge(app, open_to=lambda path: path in HEALTH or app.state.answers)
+        return RequestEdge(app, doors=self.doors, open_to=lambda path: path in HEALTH or app.state.answers)
 
     def application(self) -> FastAPI:
         app = FastAPI(

@@ -8,6 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.routing import Route, Router
 
 from services.ingest import handlers, store
 from services.ingest.channels import CHANNELS
@@ -69,12 +70,9 @@ async def furnish(kernel: Kernel[Settings]) -> AsyncIterator[None]:
     await commit.close()
 
 
-webhooks = APIRouter(prefix="/webhooks", include_in_schema=False)
-
-
-@webhooks.get("/{kind}/{channel_id}")
-async def shake_hands(kind: str, channel_id: str, request: Request) -> Response:
+async def shake_hands(request: Request) -> Response:
     """Answer the provider's question whether this address is ours."""
+    kind, channel_id = request.path_params["kind"], request.path_params["channel_id"]
     counter: Counter = request.app.state.counter
     channel = await counter.memory.get(kind, channel_id)
     answer = CHANNELS[kind].handshake(request.query_params, channel.secrets)
@@ -84,9 +82,9 @@ async def shake_hands(kind: str, channel_id: str, request: Request) -> Response:
     return Response(answer, media_type="text/plain")
 
 
-@webhooks.post("/{kind}/{channel_id}")
-async def receive(kind: str, channel_id: str, request: Request) -> Response:
+async def receive(request: Request) -> Response:
     """Take in what a provider posts; 200 means that it is durable, or was before."""
+    kind, channel_id = request.path_params["kind"], request.path_params["channel_id"]
     counter: Counter = request.app.state.counter
     body = await request.body()
     channel = await counter.memory.get(kind, channel_id)
@@ -99,6 +97,12 @@ async def receive(kind: str, channel_id: str, request: Request) -> Response:
     for arrival in arrivals:
         WEBHOOK_ITEMS.labels(kind, arrival.row.state).inc()
     return Response(status_code=200)
+
+
+_ADDRESS = "/webhooks/{kind}/{channel_id}"
+webhooks = Router(
+    [Route(_ADDRESS, shake_hands, methods=["GET"]), Route(_ADDRESS, receive, methods=["POST"])], redirect_slashes=False
+)
 
 
 channels = APIRouter(prefix="/channels", route_class=TransactionRoute, tags=["Channels"])

@@ -13,7 +13,8 @@ service = Service(
     settings=Settings,
     location=Path(__file__).parent,
     tables=Table,
-    api=[api.webhooks, api.channels, api.raw_events],
+    doors={"/webhooks/": api.webhooks},
+    api=[api.channels, api.raw_events],
     says=[MessageReceived, MessageEdited, MessageRevoked, ReactionChanged, AddressChanged],
     furnish=api.furnish,
 )

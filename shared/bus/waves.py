@@ -10,7 +10,7 @@ T = TypeVar("T")
 def waves(events: Sequence[T], *, key: Callable[[T], Hashable], kind: Callable[[T], Hashable]) -> Iterator[list[T]]:
     """Waves of one kind each: for every key, the leading run of that kind, in the order of arrival.
 
-    The kind of each wave is that of the event that has waited longest.
+    The kind of each wave is that of the next event of the key that was met first.
     """
     pending: dict[Hashable, deque[T]] = defaultdict(deque)
     for event in events:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
@@ -83,12 +84,13 @@ def _see_tenants(session: Session, transaction: SessionTransaction, connection: 
 
 def is_outage(error: BaseException) -> bool:
     """Whether the work failed because of the database's state, not its own: the same work may succeed later."""
-    if isinstance(error, PoolTimeoutError | ConnectionError | TimeoutError):
+    if isinstance(error, PoolTimeoutError | OSError | asyncpg.InterfaceError | asyncpg.InternalClientError):
         return True
     if isinstance(error, DBAPIError):
         state = _sqlstate(error.orig)
         if state is None:
-            return error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)
+            # The server said nothing: the connection was lost, or cut while it was being made.
+            return error.connection_invalidated or isinstance(error, InterfaceError | InternalError | OperationalError)
         return state.startswith(_PASSING)
     state = _sqlstate(error)
     return state is not None and state.startswith(_PASSING)

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -26,6 +26,7 @@ from shared.telemetry import HTTP_REQUESTS, HTTP_SECONDS, span
 log = structlog.get_logger()
 
 BODY_BYTES: Final = 5 * 1024 * 1024
+SWALLOWED_BYTES: Final = 4 * BODY_BYTES
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 HEALTH: Final = frozenset({"/live", "/ready", "/telemetry"})
 
@@ -77,8 +78,15 @@ Work = Annotated[UnitOfWork, Depends(_work)]
 class RequestEdge:
     """The outermost layer of a process: bounds the body, traces, counts, and never lets an error out bare."""
 
-    def __init__(self, app: ASGIApp, *, open_to: Callable[[str], bool] = lambda _: True) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        doors: Mapping[str, ASGIApp] | None = None,
+        open_to: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         self.app = app
+        self._doors = dict(doors or {})
         # A process that runs other parts than the API has nothing but its health to tell.
         self._open_to = open_to
 
@@ -107,8 +115,7 @@ class RequestEdge:
 
         with span(scope["method"], parent=headers.get("traceparent"), kind=SpanKind.SERVER) as current:
             try:
-                answer = self.app if self._open_to(scope["path"]) else NotFound().to_response()
-                await answer(scope, _bounded(headers, receive), tell)
+                await self._answering(scope)(scope, _bounded(receive), tell)
             except Exception as error:  # noqa: BLE001 - the last one who can answer
                 problem = as_problem(error)
                 if problem.status >= 500:
@@ -119,6 +126,16 @@ class RequestEdge:
             current.update_name(f"{scope['method']} {_route(scope)}")
             current.set_attribute("http.response.status_code", status)
             _measure(scope, status, time.perf_counter() - started, request_id)
+
+    def _answering(self, scope: Scope) -> ASGIApp:
+        path = scope["path"]
+        if not self._open_to(path):
+            return NotFound().to_response()
+        for beginning, door in self._doors.items():
+            if path.startswith(beginning):
+                scope["app"] = self.app
+                return door
+        return self.app
 
 
 def _measure(scope: Scope, status: int, seconds: float, request_id: str) -> None:
@@ -135,18 +152,20 @@ def _route(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "unmatched")
 
 
-def _bounded(headers: Headers, receive: Receive) -> Receive:
-    told = headers.get("content-length", "")
-    read = int(told) if told.isascii() and told.isdigit() and len(told) < 19 else 0
-    if read <= BODY_BYTES:
-        read = 0
+def _bounded(receive: Receive) -> Receive:
+    read = 0
 
-    async def bounded() -> Message:
+    async def next_part() -> Message:
         nonlocal read
-        if read > BODY_BYTES:
-            raise TooLarge(f"A body may have {BODY_BYTES} bytes.", headers={"Connection": "close"})
         message = await receive()
         read += len(message.get("body", b""))
+        return message
+
+    async def bounded() -> Message:
+        message = await next_part()
+        # Who is cut off while he still sends does not get to read the answer: so some of what is too much is swallowed.
+        while BODY_BYTES < read <= SWALLOWED_BYTES and message.get("more_body"):
+            message = await next_part()
         if read > BODY_BYTES:
             raise TooLarge(f"A body may have {BODY_BYTES} bytes.", headers={"Connection": "close"})
         return message

@@ -38,6 +38,7 @@ class Outside:
     """A job in two steps: `call` goes outside and returns what came of it, `record` writes that down."""
 
     call: Callable[[Any], Awaitable[Any]]
+    """Raises where nothing was done outside, and is called again; after a `TimeoutError` nobody knows."""
     record: Callable[[Any, Any, UnitOfWork], Awaitable[None]]
     lost: Handler
     """Writes down that the outcome of an earlier call is not known."""
@@ -58,7 +59,11 @@ RETURNING jobs.id, type, key, payload, attempts, lost
 """)
 # `attempts` is the fence: whoever claimed the job since has a higher one.
 _FINISH = text("DELETE FROM jobs WHERE id = :id AND attempts = :attempts RETURNING id")
-_PUT_OFF = text("UPDATE jobs SET lease_until = NULL, due_at = now() + :wait WHERE id = :id AND attempts = :attempts")
+# Where a call was made, a lease that has run out stays and tells it.
+_PUT_OFF = text("""
+UPDATE jobs SET due_at = now() + :wait, lease_until = CASE WHEN :called THEN now() END
+WHERE id = :id AND attempts = :attempts
+""")
 
 
 class Worker:
@@ -95,19 +100,21 @@ class Worker:
         async with self._database.engine.begin() as connection:
             claim = await connection.execute(_CLAIM, {"lease": self._lease, "at_once": AT_ONCE})
             jobs = claim.all()
-        async with asyncio.TaskGroup() as group:
-            for row in jobs:
-                group.create_task(self._do(row))
+        # One that could not even be put off leaves the others to finish.
+        for failure in await asyncio.gather(*(self._do(row) for row in jobs), return_exceptions=True):
+            if failure is not None:
+                raise failure
         return len(jobs)
 
     async def _do(self, row: Row[Any]) -> None:
+        called = row.lost
         try:
             kind, handler = self._does[row.type]
             job = kind.model_validate(row.payload)
             if isinstance(handler, Outside):
-                await self._outside(row, job, handler)
-            else:
-                await self._record(row, job, handler)
+                handler = handler.lost if row.lost else await self._call(job, handler)
+                called = True
+            await self._record(row, job, handler)
         except (Poison, KeyError, ValidationError) as never:
             await self._bury(row, describe(never))
         except Exception as failure:
@@ -115,21 +122,23 @@ class Worker:
             if row.attempts >= ATTEMPTS and not is_outage(failure):
                 await self._bury(row, describe(failure))
             else:
-                await self._put_off(row)
+                await self._put_off(row, called=called)
         else:
             JOBS_DONE.labels(row.type, "done").inc()
 
-    async def _outside(self, row: Row[Any], job: Job, outside: Outside) -> None:
-        if row.lost:
-            await self._record(row, job, outside.lost)
-            return
-        async with asyncio.timeout(CALL_SECONDS):
-            outcome = await outside.call(job)
+    @staticmethod
+    async def _call(job: Job, outside: Outside) -> Handler:
+        """Call outside; what writes down how it went."""
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                outcome = await outside.call(job)
+        except TimeoutError:
+            return outside.lost
 
         async def record(job: Job, uow: UnitOfWork) -> None:
             await outside.record(job, outcome, uow)
 
-        await self._record(row, job, record)
+        return record
 
     async def _record(self, row: Row[Any], job: Job, handler: Handler) -> None:
         async with self._database.unit_of_work([job.tenant_id]) as uow:
@@ -137,10 +146,11 @@ class Worker:
             if finished is not None:
                 await handler(job, uow)
 
-    async def _put_off(self, row: Row[Any]) -> None:
+    async def _put_off(self, row: Row[Any], *, called: bool) -> None:
         wait = timedelta(seconds=wait_before(row.attempts, first=0.5, longest=300))
         async with self._database.engine.begin() as connection:
-            await connection.execute(_PUT_OFF, {"id": row.id, "attempts": row.attempts, "wait": wait})
+            values = {"id": row.id, "attempts": row.attempts, "wait": wait, "called": called}
+            await connection.execute(_PUT_OFF, values)
         JOBS_DONE.labels(row.type, "put off").inc()
 
     async def _bury(self, row: Row[Any], reason: str) -> None:
