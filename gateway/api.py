@@ -15,6 +15,7 @@ from gateway.domain import PLATFORM_SCOPE
 from gateway.handlers import AddApiKey, AddTenant
 from gateway.models import ApiKey, Tenant
 from gateway.proxy import KeyHolders, Proxy
+from gateway.routes import BEGINNINGS
 from gateway.schemas import (
     ApiKeyShown,
     NewApiKey,
@@ -144,8 +145,15 @@ async def pass_on(request: Request) -> Response:
     return await proxy.pass_on(request)
 
 
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+# One route for each beginning, so that metrics tell them apart.
 passing = Router(
-    [Route("/v1/{path:path}", pass_on, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])], redirect_slashes=False
+    [
+        Route(path, pass_on, methods=_METHODS)
+        for beginning in BEGINNINGS
+        for path in (beginning, f"{beginning}/{{path:path}}")
+    ],
+    redirect_slashes=False,
 )
 
 

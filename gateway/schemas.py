@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from gateway.domain import SCOPES, Role
-from shared.http import Body
+from shared.http import Body, Moment
 
 
 def _known_zone(value: str) -> str:
@@ -70,7 +70,7 @@ class NewApiKey(Body):
     scopes: list[Scope] | None = Field(
         None, max_length=50, description="Less than the role allows; left out, all of it.", examples=[["contacts:read"]]
     )
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class ApiKeyShown(BaseModel):

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime
 
 from services.conversation import handlers, store
 from services.conversation.domain import Status
@@ -25,6 +24,7 @@ from services.conversation.store import ConversationFilter
 from shared.db import UnitOfWork
 from shared.http import (
     Caller,
+    Moment,
     NotFound,
     Page,
     Pages,
@@ -54,9 +54,7 @@ async def list_conversations(
     queue_id: UUID | None = None,
     assignee_id: UUID | None = None,
     label: Annotated[str | None, Query(max_length=50)] = None,
-    updated_since: Annotated[
-        AwareDatetime | None, Query(description="Those changed since then, in that order.")
-    ] = None,
+    updated_since: Annotated[Moment | None, Query(description="Those changed since then, in that order.")] = None,
 ) -> Page[ConversationShown]:
     """The newest conversation first; with `updated_since` those that changed, in the order of their change."""
     wanted = ConversationFilter(status, channel_id, contact_id, queue_id, assignee_id, label, updated_since)

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from services.conversation.domain import Priority, Status
-from shared.http import Body
+from shared.http import Body, Moment
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
 
@@ -52,7 +52,7 @@ class ConversationChange(Body):
     """What is to be changed; what is left out stays."""
 
     status: Status | None = Field(None, examples=["resolved"])
-    snoozed_until: AwareDatetime | None = Field(None, description="With the status snoozed: until when.")
+    snoozed_until: Moment | None = Field(None, description="With the status snoozed: until when.")
     priority: Priority | None = None
     labels: list[Label] | None = Field(None, max_length=50, examples=[["billing"]])
     subject: Words | None = Field(None, max_length=500)

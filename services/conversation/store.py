@@ -57,6 +57,8 @@ class Thread:
     key: ThreadKey
     channel_kind: str
     status: str
+    priority: str
+    labels: list[str]
     last_seq: int
     last_message_at: datetime | None
     resolved_at: datetime | None
@@ -103,8 +105,8 @@ JOIN contact_addresses a USING (tenant_id, channel_id, kind, value)
 
 # Of each contact and channel the open conversation, else the one resolved last; locked to the end of the transaction.
 _THREADS = text("""
-SELECT c.id, c.tenant_id, c.contact_id, c.channel_id, c.channel_kind, c.status, c.last_seq, c.last_message_at,
-  c.resolved_at
+SELECT c.id, c.tenant_id, c.contact_id, c.channel_id, c.channel_kind, c.status, c.priority, c.labels, c.last_seq,
+  c.last_message_at, c.resolved_at
 FROM unnest(CAST(:tenants AS uuid[]), CAST(:contacts AS uuid[]), CAST(:channels AS uuid[]))
   AS wanted(tenant_id, contact_id, channel_id),
 LATERAL (
@@ -319,7 +321,9 @@ async def change_messages(changes: Sequence[Change], session: AsyncSession) -> N
         "revoked": [change.revoked_at for change in changes],
         "types": [change.content_type for change in changes],
         "texts": [change.text for change in changes],
-        "contents": [orjson.dumps(change.content).decode() if change.content else None for change in changes],
+        "contents": [
+            orjson.dumps(change.content).decode() if change.content is not None else None for change in changes
+        ],
     }
     await session.execute(_CHANGE_MESSAGES, values)
     await session.execute(_PARK, values)
@@ -349,6 +353,8 @@ def _thread(row: Row[Any]) -> Thread:
         key=ThreadKey(row.tenant_id, row.contact_id, row.channel_id),
         channel_kind=row.channel_kind,
         status=row.status,
+        priority=row.priority,
+        labels=row.labels,
         last_seq=row.last_seq,
         last_message_at=row.last_message_at,
         resolved_at=row.resolved_at,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, SecretStr, StringConstraints
 
 from shared.http import Body
 
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 Secret = Annotated[SecretStr, Field(min_length=8, max_length=500)]
 
 
@@ -27,13 +28,13 @@ class NewChannel(Body):
     """A channel account to be connected."""
 
     kind: Literal["whatsapp"] = Field(examples=["whatsapp"])
-    name: str = Field(min_length=1, max_length=200, examples=["WhatsApp da loja"])
+    name: Name = Field(examples=["WhatsApp da loja"])
     settings: WhatsAppSettings
     credentials: WhatsAppCredentials = Field(description="Write-only: no answer ever holds them.")
 
 
 class ChannelChange(Body):
-    name: str | None = Field(None, min_length=1, max_length=200, examples=["WhatsApp do balcão"])
+    name: Name | None = Field(None, examples=["WhatsApp do balcão"])
     credentials: WhatsAppCredentials | None = None
 
 

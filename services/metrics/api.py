@@ -3,12 +3,11 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 
 from services.metrics import store
 from services.metrics.domain import COUNTED, Grouping, Metric
 from services.metrics.schemas import FigureShown, MetricShown
-from shared.http import Caller, TransactionRoute, Work, requires
+from shared.http import Caller, Moment, TransactionRoute, Work, requires
 
 ReadMetrics = Annotated[Caller, Depends(requires("metrics:read"))]
 
@@ -20,8 +19,8 @@ async def read_metric(
     name: Metric,
     caller: ReadMetrics,
     uow: Work,
-    since: Annotated[AwareDatetime | None, Query(alias="from", description="From this moment on.")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to", description="Until before this moment.")] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="From this moment on.")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Until before this moment.")] = None,
     group_by: Grouping | None = None,
 ) -> MetricShown:
     """How often something happened, and what exactly is counted; days are those of the tenant's time zone."""

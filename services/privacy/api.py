@@ -17,7 +17,7 @@ privacy = APIRouter(prefix="/privacy", route_class=TransactionRoute, tags=["Priv
 
 @privacy.get("/register", summary="Read the register")
 async def read_register(caller: ReadPrivacy, uow: Work) -> RegisterShown:
-    """Under which law the tenant is, and of how many persons it holds data."""
+    """Under which law the tenant is, and of how many persons it holds data; 404 while it is not known here yet."""
     tenant = await store.tenant(caller.tenant_id, uow.session)
     if tenant is None:
         raise NotFound("The tenant is not known here yet.")

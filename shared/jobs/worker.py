@@ -28,6 +28,8 @@ LEASE_SECONDS = 60
 CALL_SECONDS = 45
 IDLE_SECONDS = 0.2
 AT_ONCE = 16
+RECORDING = 4
+"""How many write at once, so that a burst of jobs leaves connections to the API."""
 ATTEMPTS = 10
 
 Handler = Callable[[Any, UnitOfWork], Awaitable[None]]
@@ -73,6 +75,7 @@ class Worker:
         self._does = {job.type: (job, handler) for job, handler in does.items()}
         self._database = database
         self._lease = timedelta(seconds=lease)
+        self._recording = asyncio.Semaphore(RECORDING)
         self._leaving = False
 
     def leave(self) -> None:
@@ -141,7 +144,7 @@ class Worker:
         return record
 
     async def _record(self, row: Row[Any], job: Job, handler: Handler) -> None:
-        async with self._database.unit_of_work([job.tenant_id]) as uow:
+        async with self._recording, self._database.unit_of_work([job.tenant_id]) as uow:
             finished = await uow.session.scalar(_FINISH, {"id": row.id, "attempts": row.attempts})
             if finished is not None:
                 await handler(job, uow)

@@ -10,20 +10,18 @@ from shared.ids import new_id
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-def message_received(
-    tenant_id: UUID, sender: str = "5511987654321", number: int = 0, **changes: Any
-) -> MessageReceived:
+def message_received(tenant_id: UUID, who: str = "5511987654321", number: int = 0, **changes: Any) -> MessageReceived:
     """The `number`-th text of a sender, a second after the one before."""
     fields: dict[str, Any] = {
         "tenant_id": tenant_id,
         "channel_id": UUID(int=tenant_id.int ^ 1),
         "channel_kind": "whatsapp",
         "raw_event_id": new_id(),
-        "sender_ref": f"ref-{sender}",
-        "sender": [Address(kind="wa_phone", value=sender)],
-        "sender_name": f"Sender {sender}",
+        "sender_ref": f"ref-{who}",
+        "sender": [Address(kind="wa_phone", value=who)],
+        "sender_name": f"Sender {who}",
         "sent_at": NOON + timedelta(seconds=number),
-        "provider_message_id": f"wamid.{sender}.{number}",
+        "provider_message_id": f"wamid.{who}.{number}",
         "direction": "inbound",
         "content": Content(type="text", text=f"text {number}"),
     }

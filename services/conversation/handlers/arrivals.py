@@ -5,11 +5,17 @@ from typing import Any
 from uuid import UUID
 
 from services.conversation import store
-from services.conversation.domain import Place, Status, candidates, place, recognise, wakes
+from services.conversation.domain import Place, Priority, Status, candidates, place, recognise, wakes
 from services.conversation.models import Reaction
 from services.conversation.store import AddressKey, Change, MessageKey, NewMessage, Thread, ThreadKey
 from shared.db import UnitOfWork
-from shared.events.conversation import ContactAdded, ConversationOpened, ConversationReopened, MessageAdded
+from shared.events.conversation import (
+    ContactAdded,
+    ConversationChanged,
+    ConversationOpened,
+    ConversationReopened,
+    MessageAdded,
+)
 from shared.events.ingest import (
     Address,
     AddressChanged,
@@ -84,6 +90,8 @@ class _Arrivals:
             self._uow.emit(ConversationReopened(**told), caused_by=event)
         elif wakes(event.direction, thread.status):
             thread.status = Status.OPEN
+            told = _of(thread) | {"priority": thread.priority, "labels": thread.labels, "changed_at": self._uow.now}
+            self._uow.emit(ConversationChanged(**told, status=thread.status), caused_by=event)
         return thread
 
     def _begin(self, event: MessageReceived, key: ThreadKey) -> Thread:
@@ -92,6 +100,8 @@ class _Arrivals:
             key=key,
             channel_kind=event.channel_kind,
             status=Status.OPEN,
+            priority=Priority.NORMAL,
+            labels=[],
             last_seq=0,
             last_message_at=None,
             resolved_at=None,

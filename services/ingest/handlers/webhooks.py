@@ -21,7 +21,7 @@ from services.ingest.domain import (
     Whereabouts,
 )
 from services.ingest.handlers.channels import KnownChannel, open_credentials, siblings_of
-from shared.db import Database, UnitOfWork, is_conflict
+from shared.db import Database, UnitOfWork, is_conflict, is_unique_violation
 from shared.events.ingest import Address, FromChannel
 from shared.http import Conflict, NotFound
 from shared.ids import new_id
@@ -149,6 +149,11 @@ async def replay_raw_event(
     except MisunderstoodError as misunderstood:
         raise Conflict(str(misunderstood), slug="still-failed") from misunderstood
     row.state, row.reason = ("kept", meaning.reason) if isinstance(meaning, Kept) else ("accepted", None)
-    await store.settle_raw_event(row, uow.session)
+    try:
+        await store.settle_raw_event(row, uow.session)
+    except Exception as error:
+        if is_unique_violation(error):
+            raise Conflict("It came again meanwhile, and was taken in.", slug="came-again") from None
+        raise
     await _tell([Arrival(row, meaning)], uow)
     return row

@@ -1,0 +1,147 @@
+"""An example of every event, as its record stands on the wire: what happens when Maria writes to a bakery."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from deploy.documents.schemas import JSON
+from shared.events import EVENTS, Envelope, Event, Record
+from shared.events.conversation import (
+    ContactAdded,
+    ConversationChanged,
+    ConversationOpened,
+    ConversationReopened,
+    ConversationResolved,
+    MessageAdded,
+)
+from shared.events.gateway import ApiKeyChanged, TenantChanged
+from shared.events.ingest import (
+    Address,
+    AddressChanged,
+    Attachment,
+    Content,
+    MessageEdited,
+    MessageReceived,
+    MessageRevoked,
+    ReactionChanged,
+)
+from shared.ids import earliest_id
+
+_MORNING: Final = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
+_TRACE: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def _id(number: int) -> UUID:
+    return UUID(int=earliest_id(_MORNING).int + number)
+
+
+def _at(minutes: int) -> datetime:
+    return _MORNING + timedelta(minutes=minutes)
+
+
+_TENANT, _CHANNEL, _CONTACT, _CONVERSATION, _API_KEY, _MESSAGE, _RAW_EVENT = map(_id, range(1, 8))
+
+_TO_BAKERY: Final[Mapping[str, Any]] = {
+    "tenant_id": _TENANT,
+    "channel_id": _CHANNEL,
+    "channel_kind": "whatsapp",
+    "raw_event_id": _RAW_EVENT,
+    "sender_ref": "5f0c1d7ab3e94c6288d1f4a90b7e2c35",
+    "sender": [Address(kind="wa_bsuid", value="BR.1A94f20cQ7731"), Address(kind="wa_phone", value="5582990000001")],
+}
+_OF_CONVERSATION: Final[Mapping[str, Any]] = {
+    "tenant_id": _TENANT,
+    "conversation_id": _CONVERSATION,
+    "contact_id": _CONTACT,
+    "channel_id": _CHANNEL,
+    "channel_kind": "whatsapp",
+}
+_QUESTION: Final = "Bom dia! O bolo já está pronto?"
+_CORRECTED: Final = "Bom dia! O bolo de sábado já está pronto?"
+_WAMID: Final = "wamid.HBgNNTU4Mjk5MDAwMDAwMRUCABIYFjNFQjA"
+
+_STORY: Final[Sequence[Event]] = (
+    TenantChanged(
+        tenant_id=_TENANT,
+        name="Padaria do Largo",
+        slug="padaria-do-largo",
+        country="BR",
+        time_zone="America/Sao_Paulo",
+        locale="pt-BR",
+        legal_regime="lgpd",
+        role="controller",
+        version=1,
+        changed_at=_at(0),
+    ),
+    ApiKeyChanged(
+        tenant_id=_TENANT,
+        api_key_id=_API_KEY,
+        label="Joana, balcão",
+        role="agent",
+        scopes=["contacts:read", "conversations:read", "conversations:write"],
+        created_at=_at(1),
+    ),
+    MessageReceived(
+        **_TO_BAKERY,
+        sent_at=_at(2),
+        provider_message_id=_WAMID,
+        direction="inbound",
+        sender_name="Maria Aparecida",
+        username="@maria.ap",
+        content=Content(
+            type="media",
+            text=_QUESTION,
+            attachments=[Attachment(kind="image", media_id="1003", mime_type="image/jpeg")],
+        ),
+    ),
+    ContactAdded(tenant_id=_TENANT, contact_id=_CONTACT, channel_id=_CHANNEL),
+    ConversationOpened(**_OF_CONVERSATION, opened_at=_at(4)),
+    MessageAdded(
+        **_OF_CONVERSATION,
+        message_id=_MESSAGE,
+        seq=1,
+        direction="inbound",
+        content_type="media",
+        text=_QUESTION,
+        sent_at=_at(2),
+    ),
+    ConversationChanged(
+        **_OF_CONVERSATION, status="pending", priority="normal", labels=["encomenda"], changed_at=_at(6)
+    ),
+    MessageEdited(
+        **_TO_BAKERY, sent_at=_at(7), provider_message_id=_WAMID, content=Content(type="text", text=_CORRECTED)
+    ),
+    ReactionChanged(**_TO_BAKERY, sent_at=_at(8), provider_message_id=_WAMID, emoji="👍"),
+    ConversationResolved(**_OF_CONVERSATION, resolved_at=_at(9)),
+    ConversationReopened(**_OF_CONVERSATION, reopened_at=_at(10)),
+    MessageRevoked(**_TO_BAKERY, sent_at=_at(11), provider_message_id=_WAMID),
+    AddressChanged(**_TO_BAKERY, sent_at=_at(12), new_addresses=[Address(kind="wa_phone", value="5582990000002")]),
+)
+"""Each a minute after the one before."""
+
+_CAUSED_BY_THE_MESSAGE: Final = (ContactAdded, ConversationOpened, MessageAdded, ConversationReopened)
+
+
+def example_records() -> dict[str, Record]:
+    """A record of each event type, by type; raises `LookupError` when the story leaves one out."""
+    if missing := EVENTS.keys() - {event.type for event in _STORY}:
+        raise LookupError(f"there is no example of {', '.join(sorted(missing))}")
+    ids = {event.type: _id(101 + number) for number, event in enumerate(_STORY)}
+    records = {}
+    for number, event in enumerate(_STORY):
+        cause = ids[MessageReceived.type] if isinstance(event, _CAUSED_BY_THE_MESSAGE) else None
+        records[event.type] = event.in_envelope(Envelope(ids[event.type], _at(number), cause, _TRACE)).to_record()
+    return dict(sorted(records.items()))
+
+
+def shown(record: Record) -> JSON:
+    """A record as it is printed: its value as JSON, not as the bytes of it."""
+    return {
+        "topic": record.topic,
+        "key": record.key,
+        "headers": record.headers,
+        "value": orjson.loads(record.value),
+    }
