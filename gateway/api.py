@@ -108,7 +108,7 @@ api_keys = APIRouter(prefix="/v1/api-keys", route_class=TransactionRoute, tags=[
 async def add_api_key(body: NewApiKey, caller: WriteApiKeys, uow: Work) -> NewApiKeyShown:
     """The answer holds the key, shown this once. 403 when the role does not allow one of the scopes."""
     scopes = frozenset(body.scopes) if body.scopes is not None else None
-    command = AddApiKey(body.label, body.role, scopes, body.expires_at)
+    command = AddApiKey(body.label, body.role, scopes, caller.scopes, body.expires_at)
     row, key = await handlers.add_api_key(caller.tenant_id, command, uow)
     return _show_new(row, str(key))
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from gateway import store
-from gateway.domain import ALLOWED, SECRET_BYTES, Key, Role, is_good
+from gateway.domain import ALLOWED, SCOPES, SECRET_BYTES, Key, Role, is_good
 from gateway.models import ApiKey, Tenant
 from shared.db import Database, UnitOfWork, is_unique_violation
 from shared.events.gateway import ApiKeyChanged, TenantChanged
@@ -29,7 +29,9 @@ class AddApiKey:
     label: str
     role: Role
     scopes: frozenset[str] | None = None
-    """None gives all that the role allows."""
+    """None gives all that the role allows, as far as who gives it may do it himself."""
+    given_by: frozenset[str] = SCOPES
+    """What the giver may do: nobody gives more than he has."""
     expires_at: datetime | None = None
 
 
@@ -75,10 +77,10 @@ async def change_tenant(
 
 async def add_api_key(tenant_id: UUID, command: AddApiKey, uow: UnitOfWork) -> tuple[ApiKey, Key]:
     """A new key, whose secret only its holder knows from now on; raises `Forbidden` for scopes beyond the role."""
-    allowed = ALLOWED[command.role]
+    allowed = ALLOWED[command.role] & command.given_by
     scopes = allowed if command.scopes is None else command.scopes
     if beyond := scopes - allowed:
-        raise Forbidden(f"The role {command.role} does not go with {', '.join(sorted(beyond))}.")
+        raise Forbidden(f"The role, or who gives it, does not have {', '.join(sorted(beyond))}.")
     key = Key(tenant_id, secrets.token_bytes(SECRET_BYTES))
     row = ApiKey(
         id=uow.new_id(),
@@ -137,5 +139,6 @@ def _granted(row: ApiKey) -> ApiKeyChanged:
         role=row.role,
         scopes=row.scopes,
         created_at=row.created_at,
+        expires_at=row.expires_at,
         revoked_at=row.revoked_at,
     )

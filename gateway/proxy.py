@@ -16,10 +16,10 @@ from gateway.routes import destination
 from gateway.settings import Settings
 from shared.db import Database
 from shared.http import (
+    BadRequest,
     Caller,
     ContextSigner,
     NotFound,
-    TooManyRequests,
     Unauthorized,
     Unavailable,
     bearer,
@@ -47,13 +47,11 @@ class KeyHolders:
 
     async def identify(self, request: Request) -> Caller:
         """The holder of the request's key; raises `Unauthorized`, and `TooManyRequests` for who comes too often."""
-        address = request.client.host if request.client else "unknown"
-        if self._refused.left(address) <= 0:
-            raise TooManyRequests(headers={"Retry-After": str(self._refused.resets_in)})
         try:
             caller = await self._caller(bearer(request))
         except Unauthorized:
-            self._refused.take(address)
+            # Only who guesses is shut out: others may come from the same address.
+            self._refused.take(request.client.host if request.client else "unknown")
             raise
         self._count(caller, request)
         return caller
@@ -103,6 +101,8 @@ class Proxy:
         url = f"{where.path}?{query}" if query else where.path
         try:
             answer = await client.request(request.method, url, headers=headers, content=await request.body())
+        except (httpx.InvalidURL, UnicodeError):
+            raise BadRequest("The address or a header cannot be passed on.") from None
         except httpx.HTTPError:
             raise Unavailable(f"The {where.service} service does not answer.") from None
         told = {name: answer.headers[name] for name in _ANSWERED if name in answer.headers}

@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from gateway.domain import SCOPES, Role
-from shared.http import Body, Moment
+from shared.http import Body, Moment, Words
 
 
 def _known_zone(value: str) -> str:
@@ -23,7 +23,7 @@ def _known_scope(value: str) -> str:
     return value
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+Name = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
 TimeZone = Annotated[str, AfterValidator(_known_zone), Field(examples=["America/Sao_Paulo"])]
 Locale = Literal["pt-BR", "pt-PT", "en", "es", "fr"]
 Scope = Annotated[str, AfterValidator(_known_scope)]

@@ -8,6 +8,7 @@ from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
+    trace_trusting: bool = False
     caller_private_key: SecretStr = Field(description="Ed25519 private key (PEM) that signs the caller context")
     platform_key: SecretStr = Field(min_length=20, description="opens POST /v1/tenants, and nothing else")
     services: dict[str, str] = Field(description="JSON: the base URL of each service by its name")

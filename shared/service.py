@@ -4,11 +4,12 @@ import asyncio
 import base64
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -112,7 +113,9 @@ class Service(Generic[S]):
     @asynccontextmanager
     async def running(self, app: FastAPI, settings: S) -> AsyncIterator[None]:
         """All parts that these settings ask for, until the block ends; then work under way is finished."""
-        tracing = start_tracing(self.name, settings.trace_share, settings.trace_endpoint)
+        tracing = start_tracing(
+            self.name, settings.trace_share, settings.trace_endpoint, trusting=settings.trace_trusting
+        )
         root_key = base64.b64decode(settings.root_key.get_secret_value())
         database = Database(
             settings.database_url.get_secret_value(),
@@ -138,18 +141,18 @@ class Service(Generic[S]):
             stack.push_async_callback(publisher.close)
             if self.furnish is not None:
                 await stack.enter_async_context(self.furnish(kernel))
-            parts = _Parts()
+            parts = _Parts(app.state.readiness)
             stack.push_async_callback(parts.stop)
-            parts.start(_contact(publisher))
+            parts.start(partial(_contact, publisher))
             if "relay" in settings.parts and self.says:
                 relay = Relay(database, publisher, batch=settings.relay_batch, keep=settings.relay_keep_seconds > 0)
-                parts.start(relay.run())
+                parts.start(relay.run)
             if "consumer" in settings.parts and self.hears:
-                parts.start(consumer.run(), leave=consumer.leave)
+                parts.start(consumer.run, leave=consumer.leave)
             if "jobs" in settings.parts:
-                parts.start(sweep(database, settings))
+                parts.start(partial(sweep, database, settings))
                 if self.does:
-                    parts.start(worker.run(), leave=worker.leave)
+                    parts.start(worker.run, leave=worker.leave)
             log.info("started", parts=sorted(settings.parts))
             yield
         log.info("stopped")
@@ -158,13 +161,18 @@ class Service(Generic[S]):
 class _Parts:
     """The tasks of a process: each is owned, and one that fails ends the process so that it is started anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, readiness: Readiness) -> None:
+        self._readiness = readiness
         self._tasks: list[tuple[asyncio.Task[None], Callable[[], None] | None]] = []
 
-    def start(self, work: Coroutine[Any, Any, None], *, leave: Callable[[], None] | None = None) -> None:
-        task = asyncio.create_task(work)
+    def start(self, work: Callable[[], Awaitable[None]], *, leave: Callable[[], None] | None = None) -> None:
+        task = asyncio.create_task(self._begin(work))
         task.add_done_callback(_end_process_on_failure)
         self._tasks.append((task, leave))
+
+    async def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
+        await self._readiness.migrated()
+        await work()
 
     async def stop(self) -> None:
         """Let those finish that can, within the time there is; end the others."""

@@ -63,6 +63,7 @@ class ServiceSettings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     trace_share: float = Field(0.01, ge=0, le=1, description="share of requests that are traced")
+    trace_trusting: bool = Field(True, description="whether callers decide what is traced; not so at the front")
     trace_endpoint: str | None = Field(None, description="OTLP/HTTP collector; none keeps traces in the process")
 
     @property

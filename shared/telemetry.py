@@ -14,7 +14,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -90,6 +90,8 @@ def start_logging(service: str, level: str, redact: structlog.typing.Processor) 
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
+    # It would tell the address of every request, and a handshake's address holds a secret.
+    logging.getLogger("uvicorn.access").disabled = True
     # These speak of every connection and statement; what matters of it is ours to say.
     for name, quiet in {
         "aiokafka": "CRITICAL",
@@ -127,11 +129,15 @@ def _render(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
     return orjson.dumps(event, default=str).decode()
 
 
-def start_tracing(service: str, share: float, endpoint: str | None) -> TracerProvider:
-    """Sample `share` of the traces that begin here, follow those that began elsewhere, export to an OTLP collector."""
+def start_tracing(service: str, share: float, endpoint: str | None, *, trusting: bool = True) -> TracerProvider:
+    """Sample `share` of the traces that begin here, export to an OTLP collector.
+
+    Those that began elsewhere are followed where callers are trusted; strangers do not decide what is recorded.
+    """
     global _tracer  # noqa: PLW0603 - one tracer a process, as OpenTelemetry has one provider
+    followed = ALWAYS_ON if trusting else TraceIdRatioBased(share)
     provider = TracerProvider(
-        sampler=ParentBased(TraceIdRatioBased(share)),
+        sampler=ParentBased(TraceIdRatioBased(share), remote_parent_sampled=followed),
         resource=Resource.create({"service.name": f"balcao-{service}"}),
     )
     if endpoint:
@@ -153,7 +159,8 @@ def span(
 
 
 def is_sampled(traceparent: str | None) -> bool:
-    return traceparent is not None and traceparent[-2:] == "01"
+    """Whether a `traceparent` says that its trace is recorded: the lowest bit of its flags (W3C Trace Context §3.3)."""
+    return traceparent is not None and bool(int(traceparent[-2:], 16) & 1)
 
 
 def current_trace() -> str | None:

@@ -29,6 +29,7 @@ from shared.http import (
     Page,
     Pages,
     TransactionRoute,
+    Words,
     Work,
     check_version,
     requires,
@@ -39,6 +40,9 @@ ReadConversations = Annotated[Caller, Depends(requires("conversations:read"))]
 WriteConversations = Annotated[Caller, Depends(requires("conversations:write"))]
 ReadContacts = Annotated[Caller, Depends(requires("contacts:read"))]
 WriteContacts = Annotated[Caller, Depends(requires("contacts:write"))]
+
+SINCE = """Those changed since then, in the order of their change. Ask from some seconds before the last answer's newest
+change: what was being written meanwhile may carry an earlier time."""
 
 conversations = APIRouter(prefix="/conversations", route_class=TransactionRoute, tags=["Conversations"])
 
@@ -53,8 +57,8 @@ async def list_conversations(
     contact_id: UUID | None = None,
     queue_id: UUID | None = None,
     assignee_id: UUID | None = None,
-    label: Annotated[str | None, Query(max_length=50)] = None,
-    updated_since: Annotated[Moment | None, Query(description="Those changed since then, in that order.")] = None,
+    label: Annotated[Words | None, Query(max_length=50)] = None,
+    updated_since: Annotated[Moment | None, Query(description=SINCE)] = None,
 ) -> Page[ConversationShown]:
     """The newest conversation first; with `updated_since` those that changed, in the order of their change."""
     wanted = ConversationFilter(status, channel_id, contact_id, queue_id, assignee_id, label, updated_since)

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ForeignKey, Index, Text, text
+from sqlalchemy import ForeignKey, Index, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Model, new_metadata
@@ -65,6 +66,9 @@ class Conversation(Table):
         Index("ix_conversations_last_resolved", "tenant_id", "contact_id", "channel_id", "resolved_at"),
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "updated_at", "id"),
+        Index(None, "tenant_id", "queue_id", "id", postgresql_where=text("queue_id IS NOT NULL")),
+        Index(None, "tenant_id", "assignee_id", "id", postgresql_where=text("assignee_id IS NOT NULL")),
+        Index("ix_conversations_labels", "labels", postgresql_using="gin"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

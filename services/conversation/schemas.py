@@ -1,30 +1,32 @@
 """The shapes that conversation's API takes and gives."""
 
+import json
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from services.conversation.domain import Priority, Status
-from shared.http import Body, Moment
+from shared.http import Body, Moment, Words
 
-Label = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
+ATTRIBUTES_BYTES = 20_000
 
-
-def _no_nul(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("must not hold a NUL character")
-    return value
+Label = Annotated[Words, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
 
 
 def _small(attributes: dict[str, Any]) -> dict[str, Any]:
-    if len(str(attributes)) > 20_000 or "\\x00" in repr(attributes):
-        raise ValueError("must have 20,000 characters at most and no NUL character")
+    try:
+        json.dumps(attributes, allow_nan=False)
+        text = orjson.dumps(attributes)
+    except (ValueError, RecursionError, orjson.JSONEncodeError):
+        raise ValueError("must be JSON of finite numbers and whole characters, not nested too deeply") from None
+    if len(text) > ATTRIBUTES_BYTES or rb"\u0000" in text:
+        raise ValueError(f"must have {ATTRIBUTES_BYTES} bytes at most and no NUL character")
     return attributes
 
 
-Words = Annotated[str, AfterValidator(_no_nul)]
 Attributes = Annotated[dict[str, Any], AfterValidator(_small)]
 
 

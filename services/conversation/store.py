@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Row, insert, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.conversation.domain import Holder
 from services.conversation.models import (
     Contact,
     ContactAddress,
@@ -97,7 +98,10 @@ class Change:
 _LOCK = text("SELECT pg_advisory_xact_lock(lock) FROM unnest(CAST(:locks AS bigint[])) AS lock")
 
 _ADDRESSES = text("""
-SELECT a.tenant_id, a.channel_id, a.kind, a.value, a.contact_id
+SELECT a.tenant_id, a.channel_id, a.kind, a.value, a.contact_id, EXISTS (
+  SELECT FROM contact_addresses other WHERE other.tenant_id = a.tenant_id AND other.contact_id = a.contact_id
+    AND other.channel_id = a.channel_id AND other.kind = 'wa_bsuid'
+) AS has_user_id
 FROM unnest(CAST(:tenants AS uuid[]), CAST(:channels AS uuid[]), CAST(:kinds AS text[]), CAST(:values AS text[]))
   AS wanted(tenant_id, channel_id, kind, value)
 JOIN contact_addresses a USING (tenant_id, channel_id, kind, value)
@@ -127,7 +131,7 @@ _ADD_CONVERSATIONS = text("""
 INSERT INTO conversations (id, tenant_id, contact_id, channel_id, channel_kind, status, priority, labels, attributes,
   last_seq, last_message_at, version, created_at, updated_at)
 SELECT id, tenant_id, contact_id, channel_id, channel_kind, status, 'normal', '{}', '{}', last_seq, last_message_at, 1,
-  CAST(:now AS timestamptz), CAST(:now AS timestamptz)
+  CAST(:now AS timestamptz), clock_timestamp()
 FROM unnest(CAST(:ids AS uuid[]), CAST(:tenants AS uuid[]), CAST(:contacts AS uuid[]), CAST(:channels AS uuid[]),
   CAST(:kinds AS text[]), CAST(:statuses AS text[]), CAST(:seqs AS int[]), CAST(:moments AS timestamptz[]))
   AS row(id, tenant_id, contact_id, channel_id, channel_kind, status, last_seq, last_message_at)
@@ -139,7 +143,7 @@ UPDATE conversations AS c SET
   status = row.status, last_seq = row.last_seq, last_message_at = row.last_message_at,
   resolved_at = CASE WHEN row.status = 'resolved' THEN c.resolved_at END,
   snoozed_until = CASE WHEN row.status = 'snoozed' THEN c.snoozed_until END,
-  version = c.version + (c.status <> row.status)::int, updated_at = CAST(:now AS timestamptz)
+  version = c.version + (c.status <> row.status)::int, updated_at = clock_timestamp()
 FROM unnest(CAST(:ids AS uuid[]), CAST(:tenants AS uuid[]), CAST(:statuses AS text[]), CAST(:seqs AS int[]),
   CAST(:moments AS timestamptz[])) AS row(id, tenant_id, status, last_seq, last_message_at)
 WHERE c.tenant_id = row.tenant_id AND c.id = row.id
@@ -167,7 +171,7 @@ UPDATE messages AS m SET
   text = CASE WHEN coalesce(row.revoked_at, m.revoked_at) IS NOT NULL THEN NULL
     WHEN row.content_type IS NOT NULL THEN row.text ELSE m.text END,
   content = CASE WHEN coalesce(row.revoked_at, m.revoked_at) IS NOT NULL THEN '{}'
-    WHEN row.content_type IS NOT NULL THEN row.content ELSE m.content END
+    ELSE coalesce(row.content, m.content) END
 FROM row
 WHERE m.tenant_id = row.tenant_id AND m.channel_id = row.channel_id
   AND m.provider_message_id = row.provider_message_id
@@ -203,8 +207,10 @@ ON CONFLICT (tenant_id, channel_id, provider_message_id) DO UPDATE SET
   revoked_at = coalesce(excluded.revoked_at, p.revoked_at),
   content_type = CASE WHEN excluded.edited_at >= coalesce(p.edited_at, '-infinity') THEN excluded.content_type
     ELSE p.content_type END,
-  text = CASE WHEN excluded.edited_at >= coalesce(p.edited_at, '-infinity') THEN excluded.text ELSE p.text END,
-  content = CASE WHEN excluded.edited_at >= coalesce(p.edited_at, '-infinity') THEN excluded.content ELSE p.content END
+  text = CASE WHEN coalesce(excluded.revoked_at, p.revoked_at) IS NOT NULL THEN NULL
+    WHEN excluded.edited_at >= coalesce(p.edited_at, '-infinity') THEN excluded.text ELSE p.text END,
+  content = CASE WHEN coalesce(excluded.revoked_at, p.revoked_at) IS NOT NULL THEN NULL
+    WHEN excluded.edited_at >= coalesce(p.edited_at, '-infinity') THEN excluded.content ELSE p.content END
 """)
 
 _APPLY_PARKED = text(f"""
@@ -220,11 +226,12 @@ WITH row AS (
 
 _REACT = text("""
 INSERT INTO reactions AS r (tenant_id, channel_id, provider_message_id, sender_ref, emoji, reacted_at)
-SELECT DISTINCT ON (tenant_id, channel_id, provider_message_id, sender_ref) *
+SELECT DISTINCT ON (tenant_id, channel_id, provider_message_id, sender_ref)
+  tenant_id, channel_id, provider_message_id, sender_ref, emoji, reacted_at
 FROM unnest(CAST(:tenants AS uuid[]), CAST(:channels AS uuid[]), CAST(:ids AS text[]), CAST(:senders AS text[]),
   CAST(:emojis AS text[]), CAST(:moments AS timestamptz[]))
-  AS row(tenant_id, channel_id, provider_message_id, sender_ref, emoji, reacted_at)
-ORDER BY tenant_id, channel_id, provider_message_id, sender_ref, reacted_at DESC
+  WITH ORDINALITY AS row(tenant_id, channel_id, provider_message_id, sender_ref, emoji, reacted_at, place)
+ORDER BY tenant_id, channel_id, provider_message_id, sender_ref, reacted_at DESC, place DESC
 ON CONFLICT (tenant_id, channel_id, provider_message_id, sender_ref)
 DO UPDATE SET emoji = excluded.emoji, reacted_at = excluded.reacted_at WHERE r.reacted_at <= excluded.reacted_at
 """)
@@ -239,8 +246,8 @@ async def hold_addresses(keys: Iterable[AddressKey], session: AsyncSession) -> N
     await session.execute(_LOCK, {"locks": locks})
 
 
-async def known_addresses(keys: Sequence[AddressKey], session: AsyncSession) -> dict[AddressKey, UUID]:
-    """The contacts of those addresses that are known."""
+async def known_addresses(keys: Sequence[AddressKey], session: AsyncSession) -> dict[AddressKey, Holder]:
+    """Who holds those addresses that are known."""
     values = {
         "tenants": [key.tenant_id for key in keys],
         "channels": [key.channel_id for key in keys],
@@ -248,7 +255,10 @@ async def known_addresses(keys: Sequence[AddressKey], session: AsyncSession) -> 
         "values": [key.value for key in keys],
     }
     rows = await session.execute(_ADDRESSES, values)
-    return {AddressKey(row.tenant_id, row.channel_id, row.kind, row.value): row.contact_id for row in rows}
+    return {
+        AddressKey(row.tenant_id, row.channel_id, row.kind, row.value): Holder(row.contact_id, row.has_user_id)
+        for row in rows
+    }
 
 
 async def add_contacts(rows: Sequence[dict[str, Any]], session: AsyncSession) -> None:
@@ -286,8 +296,8 @@ async def add_conversations(new: Sequence[Thread], now: datetime, session: Async
     await session.execute(_ADD_CONVERSATIONS, values)
 
 
-async def change_conversations(changed: Sequence[Thread], now: datetime, session: AsyncSession) -> None:
-    await session.execute(_CHANGE_CONVERSATIONS, _threads_values(changed) | {"now": now})
+async def change_conversations(changed: Sequence[Thread], session: AsyncSession) -> None:
+    await session.execute(_CHANGE_CONVERSATIONS, _threads_values(changed))
 
 
 async def add_messages(messages: Sequence[NewMessage], now: datetime, session: AsyncSession) -> None:
@@ -321,9 +331,8 @@ async def change_messages(changes: Sequence[Change], session: AsyncSession) -> N
         "revoked": [change.revoked_at for change in changes],
         "types": [change.content_type for change in changes],
         "texts": [change.text for change in changes],
-        "contents": [
-            orjson.dumps(change.content).decode() if change.content is not None else None for change in changes
-        ],
+        # An edit without content of its own, such as of a caption, keeps what was there.
+        "contents": [orjson.dumps(change.content).decode() if change.content else None for change in changes],
     }
     await session.execute(_CHANGE_MESSAGES, values)
     await session.execute(_PARK, values)
@@ -408,7 +417,7 @@ async def list_conversations(
         if value is not None:
             query = query.where(getattr(Conversation, name) == value)
     if wanted.label is not None:
-        query = query.where(Conversation.labels.any_() == wanted.label)
+        query = query.where(Conversation.labels.contains([wanted.label]))
     if wanted.updated_since is not None:
         query = query.where(Conversation.updated_at >= wanted.updated_since)
         if after is not None:

@@ -86,8 +86,8 @@ async def receive(request: Request) -> Response:
     """Take in what a provider posts; 200 means that it is durable, or was before."""
     kind, channel_id = request.path_params["kind"], request.path_params["channel_id"]
     counter: Counter = request.app.state.counter
-    body = await request.body()
     channel = await counter.memory.get(kind, channel_id)
+    body = await request.body()
     if not CHANNELS[kind].is_authentic(request.headers, body, channel.secrets):
         WEBHOOKS_REFUSED.labels(kind, "signature").inc()
         raise Unauthorized("The signature does not fit the body.")

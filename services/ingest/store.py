@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import insert, select, text, update
@@ -98,19 +97,3 @@ async def list_raw_events(
     if after is not None:
         query = query.where(RawEvent.id > after)
     return (await session.scalars(query.order_by(RawEvent.id).limit(limit))).all()
-
-
-async def statuses_of(
-    tenant_id: UUID, channel_id: UUID, provider_message_id: str, session: AsyncSession
-) -> Sequence[tuple[str, datetime]]:
-    """What was told of one sent message, in the order of the provider's clock."""
-    query = (
-        select(DeliveryStatus.state, DeliveryStatus.occurred_at)
-        .where(
-            DeliveryStatus.tenant_id == tenant_id,
-            DeliveryStatus.channel_id == channel_id,
-            DeliveryStatus.provider_message_id == provider_message_id,
-        )
-        .order_by(DeliveryStatus.occurred_at)
-    )
-    return [(state, moment) for state, moment in await session.execute(query)]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from services.metrics import store
 from services.metrics.domain import COUNTED, Grouping, Metric
 from services.metrics.schemas import FigureShown, MetricShown
-from shared.http import Caller, Moment, TransactionRoute, Work, requires
+from shared.http import Caller, Moment, NotFound, TransactionRoute, Work, requires
 
 ReadMetrics = Annotated[Caller, Depends(requires("metrics:read"))]
 
@@ -23,7 +23,12 @@ async def read_metric(
     until: Annotated[Moment | None, Query(alias="to", description="Until before this moment.")] = None,
     group_by: Grouping | None = None,
 ) -> MetricShown:
-    """How often something happened, and what exactly is counted; days are those of the tenant's time zone."""
+    """How often something happened, and what exactly is counted; days are those of the tenant's time zone.
+
+    404 while that is not known here yet.
+    """
     kind, definition = COUNTED[name]
+    if group_by is Grouping.DAY and not await store.is_known(caller.tenant_id, uow.session):
+        raise NotFound("The tenant's time zone is not known here yet.")
     rows = await store.count(caller.tenant_id, kind, uow.session, since=since, until=until, group_by=group_by)
     return MetricShown(items=[FigureShown(group=row.group, count=row.count) for row in rows], definition=definition)

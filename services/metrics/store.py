@@ -47,6 +47,11 @@ GROUP BY 1 ORDER BY 1
 }
 
 
+async def is_known(tenant_id: UUID, session: AsyncSession) -> bool:
+    """Whether the tenant's time zone is known."""
+    return await session.get(Tenant, tenant_id) is not None
+
+
 async def log_facts(facts: Sequence[Fact], session: AsyncSession) -> None:
     values = {
         "ids": [fact.event_id for fact in facts],

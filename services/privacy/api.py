@@ -45,5 +45,6 @@ def _show(row: AccessGrant) -> AccessGrantShown:
         role=row.role,
         scopes=row.scopes,
         granted_at=row.granted_at,
+        expires_at=row.expires_at,
         revoked_at=row.revoked_at,
     )

@@ -34,6 +34,7 @@ async def register_grants(events: Sequence[ApiKeyChanged], uow: UnitOfWork) -> N
             "role": event.role,
             "scopes": event.scopes,
             "granted_at": event.created_at,
+            "expires_at": event.expires_at,
             "revoked_at": event.revoked_at,
         }
         await store.keep_grant(row, uow.session)

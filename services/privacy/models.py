@@ -52,4 +52,5 @@ class AccessGrant(Table):
     role: Mapped[str] = mapped_column(info=not_personal())
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), info=not_personal())
     granted_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -20,4 +20,5 @@ class AccessGrantShown(BaseModel):
     role: str
     scopes: list[str]
     granted_at: datetime
+    expires_at: datetime | None
     revoked_at: datetime | None

@@ -22,7 +22,7 @@ service = Service(
     hears={
         MessageAdded: [handlers.note_message],
         ConversationReopened: [handlers.reopen_case],
-        ConversationChanged: [handlers.pause_case],
+        ConversationChanged: [handlers.note_status],
         ConversationResolved: [handlers.close_case],
     },
 )

@@ -1,6 +1,6 @@
 """Who waits: what each event means for a customer's waiting."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -13,19 +13,32 @@ class Case:
     tenant_id: UUID
     channel_kind: str
     waiting_since: datetime | None
+    """Since when the customer waits for an answer."""
+    paused: bool
+    """Put off: until it goes on nobody is waited for."""
     closed_at: datetime | None
     told_at: datetime
 
 
-def fold(case: Case | None, heard: Case) -> Case:
-    """The case after one more thing was heard; what happened before the latest one changes nothing.
+def written(case: Case, direction: str, sent_at: datetime) -> Case:
+    """A customer who writes waits from then on, unless he did before; an answer ends the waiting."""
+    if direction != "inbound":
+        return replace(case, waiting_since=None)
+    return replace(case, waiting_since=case.waiting_since or sent_at, paused=False, closed_at=None)
 
-    Who waits already goes on waiting since then.
-    """
-    if case is None:
-        return heard
-    if heard.told_at < case.told_at:
-        return case
-    waits = heard.waiting_since is not None and case.waiting_since is not None
-    since = case.waiting_since if waits else heard.waiting_since
-    return Case(heard.conversation_id, heard.tenant_id, heard.channel_kind, since, heard.closed_at, heard.told_at)
+
+def set_to(case: Case, status: str) -> Case:
+    """Asked back, the customer waits no more; put off, he waits as before once it goes on."""
+    if status == "pending":
+        return replace(case, waiting_since=None, paused=False)
+    return replace(case, paused=status == "snoozed")
+
+
+def reopened(case: Case, at: datetime) -> Case:
+    """It goes on, and waits again until it is answered."""
+    return replace(case, waiting_since=case.waiting_since or at, paused=False, closed_at=None)
+
+
+def resolved(case: Case, at: datetime) -> Case:
+    """Nobody waits in a resolved conversation."""
+    return replace(case, waiting_since=None, paused=False, closed_at=at)

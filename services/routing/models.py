@@ -20,7 +20,12 @@ class Case(Table):
 
     __tablename__ = "cases"
     __table_args__ = (
-        Index("ix_cases_waiting", "tenant_id", "waiting_since", postgresql_where=text("waiting_since IS NOT NULL")),
+        Index(
+            "ix_cases_waiting",
+            "tenant_id",
+            "waiting_since",
+            postgresql_where=text("waiting_since IS NOT NULL AND NOT paused"),
+        ),
     )
 
     conversation_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -28,6 +33,8 @@ class Case(Table):
     channel_kind: Mapped[str] = mapped_column(info=not_personal())
     waiting_since: Mapped[datetime | None]
     """Since when the customer waits for an answer; null when he does not."""
+    paused: Mapped[bool]
+    """Put off: until it goes on nobody is waited for."""
     closed_at: Mapped[datetime | None]
     told_at: Mapped[datetime]
     """When the latest thing that was heard of it happened: what is older changes nothing."""

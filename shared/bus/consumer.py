@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -24,6 +24,7 @@ from shared.settings import ServiceSettings
 from shared.telemetry import (
     BATCH_EVENTS,
     BATCH_SECONDS,
+    BROKER_CONTACT,
     CONSUMER_LAG,
     EVENTS_HANDLED,
     FUSE_BLOWN,
@@ -59,6 +60,11 @@ class Delivery:
     unreadable: str | None = None
     attempts: int = 0
 
+    @property
+    def id(self) -> UUID:
+        """The event's id; of a record that has none, one that every delivery of it has."""
+        return _uuid(self.headers.get("ce_id")) or uuid5(NAMESPACE_OID, f"{self.place}|{self.record.offset}")
+
 
 @dataclass(slots=True)
 class Stall:
@@ -81,6 +87,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._fuse = Fuse(in_a_row=settings.fuse_in_a_row, share=settings.fuse_share, window=settings.fuse_window)
         self._stalls: dict[TopicPartition, Stall] = {}
         self._done: dict[TopicPartition, int] = {}
+        self._reached: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
         self._handling = asyncio.Lock()
         self._kafka: AIOKafkaConsumer | None = None
@@ -103,10 +110,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await kafka.start()
                 kafka.subscribe(self._topics, listener=self)
                 self._kafka = kafka
+                BROKER_CONTACT.set(1)
                 failures = 0
                 await self._consume(kafka)
             except (KafkaError, OSError) as error:
                 failures += 1
+                BROKER_CONTACT.set(0)
                 log.warning("the broker does not answer", reason=type(error).__name__, failures=failures)
                 await asyncio.sleep(wait_before(failures, first=0.2, longest=5))
             finally:
@@ -128,6 +137,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             async with self._handling:
                 await self._handle([self._open(record) for run in records.values() for record in run])
                 await self._try_stalls()
+            self._reached |= self._done
+            self._measure_lag(kafka)
             await self._commit()
         await self._commit(at_once=True)
 
@@ -234,13 +245,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         failures = 0
         while True:
             try:
-                async with self._database.unit_of_work(()) as uow:
-                    event_id = _uuid(delivery.headers.get("ce_id"))
-                    if event_id is not None:
-                        claimed = (await uow.session.execute(_CLAIM, {"ids": [event_id]})).scalars().all()
-                        if not claimed:
-                            return
-                    uow.session.add(_dead_letter(delivery, event_id, reason, uow))
+                tenant_id = _uuid(delivery.headers.get("ce_tenantid"))
+                async with self._database.unit_of_work([tenant_id] if tenant_id else ()) as uow:
+                    if not (await uow.session.execute(_CLAIM, {"ids": [delivery.id]})).scalars().all():
+                        return
+                    uow.session.add(_dead_letter(delivery, tenant_id, reason, uow))
             except Exception as failure:
                 if not is_outage(failure):
                     raise
@@ -284,19 +293,25 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             except KafkaError as error:
                 # Nothing is lost by it: what is delivered again was claimed before.
                 log.info("offsets were not committed", reason=type(error).__name__)
-        for topic in self._topics:
-            places = [place for place in mine if place.topic == topic]
-            behind = [
-                (self._kafka.highwater(place) or 0) - offsets.get(place, 0) for place in places if place in offsets
-            ]
-            CONSUMER_LAG.labels(topic).set(sum(max(0, lag) for lag in behind))
+
+    def _measure_lag(self, kafka: AIOKafkaConsumer) -> None:
+        behind = dict.fromkeys(self._topics, 0)
+        for place in kafka.assignment():
+            end = kafka.highwater(place)
+            if end is None:
+                continue
+            stall = self._stalls.get(place)
+            at = stall.queue[0].record.offset if stall else self._reached.get(place, end)
+            behind[place.topic] += max(0, end - at)
+        for topic, lag in behind.items():
+            CONSUMER_LAG.labels(topic).set(lag)
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         async with self._handling:
             await self._commit(at_once=True)
             for place in revoked:
-                self._stalls.pop(place, None)
-                self._done.pop(place, None)
+                for kept in (self._stalls, self._done, self._reached):
+                    kept.pop(place, None)
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         if not self._settings.broker_keeps_log and self._kafka is not None and assigned:
@@ -313,7 +328,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 delivery.event = read(headers, record.value or b"")
             except UnreadableRecordError as unreadable:
                 delivery.unreadable = str(unreadable)
-        elif type_ is None:
+        elif type_ is None and record.value is not None:
             delivery.unreadable = "no event"
         return delivery
 
@@ -330,7 +345,7 @@ async def give(hears: Hears, events: Sequence[Event], uow: UnitOfWork) -> None:
             await handler(wave, uow)
 
 
-def _dead_letter(delivery: Delivery, event_id: UUID | None, reason: str, uow: UnitOfWork) -> DeadLetter:
+def _dead_letter(delivery: Delivery, tenant_id: UUID | None, reason: str, uow: UnitOfWork) -> DeadLetter:
     record = delivery.record
     if delivery.event is not None:
         wire = delivery.event.to_record()
@@ -340,8 +355,8 @@ def _dead_letter(delivery: Delivery, event_id: UUID | None, reason: str, uow: Un
         data, personal = b"", record.value
     return DeadLetter(
         id=new_id(),
-        tenant_id=_uuid(delivery.headers.get("ce_tenantid")),
-        event_id=event_id,
+        tenant_id=tenant_id,
+        event_id=delivery.id,
         type=delivery.headers.get("ce_type"),
         topic=record.topic,
         partition=record.partition,

@@ -7,7 +7,7 @@ import orjson
 from sqlalchemy import delete, insert, select
 
 from shared.bus.consumer import Hears, give
-from shared.db import JOBS, DeadLetter, UnitOfWork, Waiting
+from shared.db import CALLED, JOBS, DeadLetter, UnitOfWork, Waiting
 from shared.events import Event, Record, UnreadableRecordError, read
 
 
@@ -40,6 +40,8 @@ async def replay_dead_letter(tenant_id: UUID, letter_id: UUID, hears: Hears, uow
             "key": letter.key,
             "payload": orjson.loads(letter.data),
             "due_at": uow.now,
+            # A lease that has run out tells that what became of the call is not known.
+            "lease_until": uow.now if letter.headers.get(CALLED) else None,
         }
         await uow.session.execute(insert(Waiting), [job])
     else:

@@ -27,10 +27,10 @@ _LOCKS = 5  # the class of the relay's advisory locks
 _TAKE = f"""
 WITH free AS MATERIALIZED (
   SELECT shard FROM generate_series(0, {SHARDS - 1}) AS shard WHERE pg_try_advisory_xact_lock({_LOCKS}, shard)
-), oldest AS (
-  SELECT id FROM outbox WHERE shard IN (SELECT shard FROM free) ORDER BY id LIMIT :rows
+), oldest AS MATERIALIZED (
+  SELECT id FROM outbox WHERE shard = ANY (ARRAY(SELECT shard FROM free)) ORDER BY id LIMIT :rows
 ), taken AS (
-  DELETE FROM outbox USING oldest WHERE outbox.id = oldest.id RETURNING outbox.*
+  DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT id FROM oldest)) RETURNING outbox.*
 )"""
 _FIELDS = "id, topic, key, headers::text AS headers, data, personal"
 _TAKE_AND_FORGET = text(f"{_TAKE} SELECT {_FIELDS} FROM taken")

@@ -29,8 +29,10 @@ async def create_topics(servers: str, topics: Iterable[Topic], *, replication: i
 
 
 def _new(topic: Topic, replication: int) -> NewTopic:
-    period = str(topic.retention * 1000)
-    kept = (
+    # Kafka deletes whole segments, by their newest record: the oldest one lives longer by the life of a segment.
+    segment = topic.retention // 7
+    period = str((topic.retention - segment) * 1000)
+    kept = {"segment.ms": str(segment * 1000)} | (
         {"cleanup.policy": "compact", "max.compaction.lag.ms": period}
         if topic.compacted
         else {"cleanup.policy": "delete", "retention.ms": period}

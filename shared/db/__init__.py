@@ -2,10 +2,11 @@
 
 from shared.db.database import Database, is_conflict, is_outage, is_unique_violation
 from shared.db.group_commit import GroupCommit, TooBusyError
-from shared.db.tables import JOBS, TENANTS_SETTING, DeadLetter, Model, Waiting, new_metadata, tenant_policy
+from shared.db.tables import CALLED, JOBS, TENANTS_SETTING, DeadLetter, Model, Waiting, new_metadata, tenant_policy
 from shared.db.unit_of_work import Job, UnitOfWork
 
 __all__ = [
+    "CALLED",
     "JOBS",
     "TENANTS_SETTING",
     "Database",

@@ -26,8 +26,9 @@ POOL_WAIT_SECONDS = 5
 _SEE = text(f"SELECT set_config('{TENANTS_SETTING}', :tenants, true)")
 
 # Classes and codes of SQLSTATE after which the same work may succeed: connection lost, rollback forced by others
-# (40: deadlock, serialisation), lock not available, out of resources, server shutting down, idle transaction ended.
-_PASSING = ("08", "40", "53", "57P", "55P03", "25P03")
+# (40: deadlock, serialisation), lock not available, out of resources, server shutting down, idle transaction ended,
+# read-only after a failover.
+_PASSING = ("08", "40", "53", "57P", "55P03", "25P03", "25006")
 
 
 class Database:
@@ -84,6 +85,9 @@ def _see_tenants(session: Session, transaction: SessionTransaction, connection: 
 
 def is_outage(error: BaseException) -> bool:
     """Whether the work failed because of the database's state, not its own: the same work may succeed later."""
+    if isinstance(error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError):
+        return False
+    # Which error a lost connection or name is, differs by system and by the number of addresses tried.
     if isinstance(error, PoolTimeoutError | OSError | asyncpg.InterfaceError | asyncpg.InternalClientError):
         return True
     if isinstance(error, DBAPIError):

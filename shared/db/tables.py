@@ -28,6 +28,9 @@ TENANTS_SETTING: Final = "app.tenants"
 JOBS: Final = "jobs"
 """Stands for a topic in the dead letter of a job."""
 
+CALLED: Final = "called"
+"""Stands in the headers of a dead job: whether something outside was called for it, and nobody may call again."""
+
 _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -58,18 +61,25 @@ def new_metadata() -> MetaData:
     return MetaData(naming_convention=_NAMES)
 
 
-def tenant_policy(table: str, column: str = "tenant_id") -> list[str]:
-    """The statements that let a transaction see only the rows of its tenants, the table's owner included."""
-    allowed = f"{column} = ANY (string_to_array(current_setting('{TENANTS_SETTING}', true), ',')::uuid[])"
+def tenant_policy(table: str, column: str = "tenant_id", *, ownerless: bool = False) -> list[str]:
+    """The statements that let a transaction see only the rows of its tenants, the table's owner included.
+
+    Where rows may be `ownerless`, they can be written by all and are seen by none.
+    """
+    # A subquery of its own is evaluated once a statement, not once a row.
+    allowed = (
+        f"{column} = ANY ((SELECT string_to_array(current_setting('{TENANTS_SETTING}', true), ',')::uuid[])::uuid[])"
+    )
+    written = f"{column} IS NULL OR {allowed}" if ownerless else allowed
     return [
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
-        f"CREATE POLICY tenants ON {table} USING ({allowed}) WITH CHECK ({allowed})",
+        f"CREATE POLICY tenants ON {table} USING ({allowed}) WITH CHECK ({written})",
     ]
 
 
 class Kernel(DeclarativeBase):
-    """Tables of the kernel. They carry the work of all tenants at once, so no row policy guards them."""
+    """Tables of the kernel. Those that carry the work of all tenants at once have no row policy; dead letters have."""
 
     metadata = new_metadata()
     type_annotation_map = _TYPES

@@ -17,13 +17,19 @@ from shared.ids import new_id
 
 _ENTER = text(f"SELECT set_config('{TENANTS_SETTING}', :tenant, true)")
 
-# Each distinct key is locked before its rows get their identity: so per key, outbox order is commit order.
+_HOLD = text("SELECT count(pg_advisory_xact_lock(lock)) FROM unnest(CAST(:locks AS bigint[])) AS lock")
+
+# Each distinct key is locked before its rows get their identity and their time, the latter from the one clock that all
+# processes share: so per key, outbox order is commit order is the order of time.
 _TELL = text("""
 WITH locked AS MATERIALIZED (
-  SELECT count(pg_advisory_xact_lock(lock)) AS keys FROM unnest(CAST(:locks AS bigint[])) AS lock
+  SELECT count(pg_advisory_xact_lock(lock)) AS keys,
+    to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS held_at
+  FROM unnest(CAST(:locks AS bigint[])) AS lock
 )
 INSERT INTO outbox (shard, topic, key, headers, data, personal)
-SELECT row.shard, row.topic, row.key, CAST(row.headers AS jsonb), row.data, row.personal
+SELECT row.shard, row.topic, row.key, CAST(row.headers AS jsonb) || jsonb_build_object('ce_time', locked.held_at),
+  row.data, row.personal
 FROM locked, unnest(
   CAST(:shards AS smallint[]), CAST(:topics AS text[]), CAST(:keys AS text[]),
   CAST(:headers AS text[]), CAST(:data AS bytea[]), CAST(:personal AS bytea[])
@@ -91,6 +97,8 @@ class UnitOfWork:
     async def flush(self) -> bool:
         """Write what was said and scheduled; true when there was anything to publish."""
         if self._jobs:
+            # Held until the commit, so that jobs of one key get their ids in the order in which they become visible.
+            await self.session.execute(_HOLD, {"locks": sorted({_lock(f"job|{key}") for _, key, _ in self._jobs})})
             rows = [
                 {"type": job.type, "key": key, "payload": job.model_dump(mode="json"), "due_at": due_at}
                 for job, key, due_at in self._jobs

@@ -23,7 +23,9 @@ class ContactAdded(Event):
     channel_id: Plain[UUID | None] = None
 
 
-class _OfConversation(Event):
+class OfConversation(Event):
+    """What every event of a conversation tells."""
+
     keyed_by = "conversation_id"
     about = "contact_id"
 
@@ -33,7 +35,7 @@ class _OfConversation(Event):
     channel_kind: Plain[str]
 
 
-class ConversationOpened(_OfConversation):
+class ConversationOpened(OfConversation):
     """A new conversation began."""
 
     type = "conversation.conversation-opened.v1"
@@ -41,7 +43,7 @@ class ConversationOpened(_OfConversation):
     opened_at: Plain[datetime]
 
 
-class ConversationReopened(_OfConversation):
+class ConversationReopened(OfConversation):
     """A resolved conversation goes on."""
 
     type = "conversation.conversation-reopened.v1"
@@ -49,7 +51,7 @@ class ConversationReopened(_OfConversation):
     reopened_at: Plain[datetime]
 
 
-class ConversationChanged(_OfConversation):
+class ConversationChanged(OfConversation):
     """Status, labels or priority were set without resolving or reopening."""
 
     type = "conversation.conversation-changed.v1"
@@ -60,7 +62,7 @@ class ConversationChanged(_OfConversation):
     changed_at: Plain[datetime]
 
 
-class ConversationResolved(_OfConversation):
+class ConversationResolved(OfConversation):
     """A conversation was settled."""
 
     type = "conversation.conversation-resolved.v1"
@@ -68,7 +70,7 @@ class ConversationResolved(_OfConversation):
     resolved_at: Plain[datetime]
 
 
-class MessageAdded(_OfConversation):
+class MessageAdded(OfConversation):
     """A message took its place in a conversation."""
 
     type = "conversation.message-added.v1"

@@ -38,4 +38,5 @@ class ApiKeyChanged(Event):
     role: Plain[str]
     scopes: Plain[list[str]]
     created_at: Plain[datetime]
+    expires_at: Plain[datetime | None] = None
     revoked_at: Plain[datetime | None] = None

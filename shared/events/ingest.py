@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.events.base import Event
 from shared.personal import Personal, Plain
 
-IDENTITY_KINDS = ["wa_bsuid", "wa_phone", "wa_group", "psid", "igsid", "tg_user", "e164", "email", "visitor"]
+IDENTITY_KINDS = ["wa_bsuid", "wa_phone", "psid", "igsid", "tg_user", "e164", "email", "visitor"]
 """The kinds of address known today; a listener accepts others."""
 
 CONTENT_TYPES = [
@@ -124,7 +124,6 @@ class MessageReceived(FromChannel):
     forwarded: Plain[bool] = False
     opens_window: Plain[bool] = True
     """Whether the provider lets the tenant answer freely for some hours from now."""
-    group_id: Annotated[str | None, Personal("contact.address")] = None
 
 
 class MessageEdited(FromChannel):

@@ -4,7 +4,7 @@ from shared.http.auth import Caller, Callers, ContextSigner, ContextVerifier, be
 from shared.http.clients import outgoing_client
 from shared.http.edge import Body, Desk, RequestEdge, TransactionRoute, Work
 from shared.http.etags import check_version, tell_version
-from shared.http.moments import Moment
+from shared.http.fields import Moment, Words
 from shared.http.pages import Page, Pages, Paging
 from shared.http.problems import (
     BadRequest,
@@ -48,6 +48,7 @@ __all__ = [
     "TransactionRoute",
     "Unauthorized",
     "Unavailable",
+    "Words",
     "Work",
     "bearer",
     "check_version",

@@ -2,12 +2,13 @@
 
 import re
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import structlog
 from fastapi import Depends
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from opentelemetry.trace import SpanKind
 from pydantic import BaseModel, ConfigDict
@@ -19,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.db import Database, UnitOfWork
 from shared.http.auth import Callers
 from shared.http.idempotency import Answers
-from shared.http.problems import NotFound, TooLarge, as_problem
+from shared.http.problems import Invalid, NotFound, TooLarge, as_problem
 from shared.ids import new_id
 from shared.telemetry import HTTP_REQUESTS, HTTP_SECONDS, span
 
@@ -51,8 +52,12 @@ class TransactionRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         act = super().get_route_handler()
+        known = set(_query_names(self.dependant))
 
         async def handle(request: Request) -> Response:
+            # A filter that is misspelt must not look like one that found everything.
+            if unknown := sorted(set(request.query_params) - known):
+                raise Invalid(errors=[{"pointer": f"query:{name}", "detail": "is not known here"} for name in unknown])
             desk: Desk = request.app.state.desk
             caller = request.state.caller = await desk.callers.identify(request)
             # Read whole before the transaction: nobody waits for a slow sender with a connection in hand.
@@ -64,6 +69,13 @@ class TransactionRoute(APIRoute):
                 return await act(request)
 
         return handle
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    for field in dependant.query_params:
+        yield field.alias
+    for needed in dependant.dependencies:
+        yield from _query_names(needed)
 
 
 async def _work(request: Request) -> UnitOfWork:

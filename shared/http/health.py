@@ -1,8 +1,10 @@
 """Whether a process lives, whether it can serve, and what it measures."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from asyncpg import PostgresError
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
@@ -11,6 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.db import Database
 from shared.db.migrations import current, newest
 from shared.http.problems import Unavailable
+
+MIGRATION_SECONDS = 0.2
 
 
 class Readiness:
@@ -27,19 +31,27 @@ class Readiness:
 
     async def missing(self) -> str | None:
         """What is missing, in words; None when nothing is."""
+        if (missing := await self._missing_of_database()) is not None:
+            return missing
+        if not self._broker():
+            return "The broker has not answered yet."
+        return "The fuse has blown." if self._fuse() else None
+
+    async def migrated(self) -> None:
+        """Return once the tables are those of this code: before that no work may begin."""
+        while await self._missing_of_database() is not None:  # noqa: ASYNC110 - another program migrates
+            await asyncio.sleep(MIGRATION_SECONDS)
+
+    async def _missing_of_database(self) -> str | None:
         try:
             async with self._database.engine.connect() as connection:
                 if self._migrated:
                     await connection.execute(text("SELECT 1"))
                 else:
                     self._migrated = await current(connection) >= self._wanted
-        except (SQLAlchemyError, OSError):
+        except (SQLAlchemyError, PostgresError, OSError):
             return "The database does not answer."
-        if not self._migrated:
-            return "The database has not been migrated to this version."
-        if not self._broker():
-            return "The broker has not answered yet."
-        return "The fuse has blown." if self._fuse() else None
+        return None if self._migrated else "The database has not been migrated to this version."
 
 
 def health(readiness: Callable[[], Readiness]) -> APIRouter:

@@ -13,6 +13,8 @@ from pydantic import BaseModel
 
 from shared.http.problems import BadRequest
 
+LONGEST = 500
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -41,7 +43,7 @@ class Paging:
         if self._cursor is None:
             return None
         try:
-            parts = orjson.loads(base64.urlsafe_b64decode(self._cursor.encode("ascii") + b"=="))
+            parts = orjson.loads(base64.urlsafe_b64decode(self._cursor[:LONGEST].encode("ascii") + b"=="))
             return tuple(_READ[kind](part) for kind, part in zip(kinds, parts, strict=True))
         except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error):
             raise BadRequest("The cursor is not one of this list.", slug="bad-cursor") from None
@@ -57,7 +59,7 @@ class Paging:
 
 async def _paging(
     limit: Annotated[int, Query(ge=1, le=200, description="How many items at most.")] = 50,
-    cursor: Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
 ) -> Paging:
     return Paging(limit, cursor)
 

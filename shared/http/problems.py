@@ -13,9 +13,8 @@ import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from shared.db import TooBusyError, is_outage
@@ -138,19 +137,19 @@ def as_problem(error: Exception) -> Problem:
     """The problem that tells a caller of any error."""
     match error:
         case Problem():
-            return error
+            problem = error
         case RequestValidationError():
-            return Invalid(errors=[_pointed(one) for one in error.errors()])
+            problem = Invalid(errors=[_pointed(one) for one in error.errors()])
         case HTTPException():
-            kind = _BY_STATUS.get(error.status_code, Broken if error.status_code >= 500 else BadRequest)
-            problem = kind()
+            problem = _BY_STATUS.get(error.status_code, Broken if error.status_code >= 500 else BadRequest)()
             problem.headers |= {name: value for name, value in (error.headers or {}).items() if name == "Allow"}
-            return problem
-        case TooBusyError():
-            return Unavailable()
-        case _ if is_outage(error) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-            return Unavailable()
-    return Broken()
+        case ClientDisconnect():
+            problem = BadRequest("The body did not come whole.")
+        case _ if isinstance(error, TooBusyError) or is_outage(error):
+            problem = Unavailable()
+        case _:
+            problem = Broken()
+    return problem
 
 
 def answer_with_problems(app: FastAPI) -> None:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from sqlalchemy import Row, text
 
 from shared.bus.retry import Poison, wait_before
-from shared.db import JOBS, Database, DeadLetter, Job, UnitOfWork, is_outage
+from shared.db import CALLED, JOBS, Database, DeadLetter, Job, UnitOfWork, is_outage
 from shared.ids import new_id
 from shared.telemetry import JOBS_DONE, describe
 
@@ -112,22 +112,30 @@ class Worker:
     async def _do(self, row: Row[Any]) -> None:
         called = row.lost
         try:
-            kind, handler = self._does[row.type]
-            job = kind.model_validate(row.payload)
+            job, handler = self._read(row)
             if isinstance(handler, Outside):
                 handler = handler.lost if row.lost else await self._call(job, handler)
                 called = True
             await self._record(row, job, handler)
-        except (Poison, KeyError, ValidationError) as never:
-            await self._bury(row, describe(never))
+        except Poison as never:
+            await self._bury(row, str(never), called=called)
         except Exception as failure:
             log.warning("a job failed", type=row.type, attempts=row.attempts, exc_info=failure)
             if row.attempts >= ATTEMPTS and not is_outage(failure):
-                await self._bury(row, describe(failure))
+                await self._bury(row, describe(failure), called=called)
             else:
                 await self._put_off(row, called=called)
         else:
             JOBS_DONE.labels(row.type, "done").inc()
+
+    def _read(self, row: Row[Any]) -> tuple[Job, Handler | Outside]:
+        if row.type not in self._does:
+            raise Poison("no such job is done here any more")
+        kind, handler = self._does[row.type]
+        try:
+            return kind.model_validate(row.payload), handler
+        except ValidationError:
+            raise Poison("its payload cannot be read any more") from None
 
     @staticmethod
     async def _call(job: Job, outside: Outside) -> Handler:
@@ -156,26 +164,30 @@ class Worker:
             await connection.execute(_PUT_OFF, values)
         JOBS_DONE.labels(row.type, "put off").inc()
 
-    async def _bury(self, row: Row[Any], reason: str) -> None:
+    async def _bury(self, row: Row[Any], reason: str, *, called: bool) -> None:
         log.error("a job became a dead letter", type=row.type, reason=reason)
-        async with self._database.unit_of_work(()) as uow:
+        async with self._database.unit_of_work([_tenant(row)]) as uow:
             if await uow.session.scalar(_FINISH, {"id": row.id, "attempts": row.attempts}) is None:
                 return
-            uow.session.add(_dead_letter(row, reason, uow))
+            uow.session.add(_dead_letter(row, reason, uow, called=called))
         JOBS_DONE.labels(row.type, "died").inc()
 
 
-def _dead_letter(row: Row[Any], reason: str, uow: UnitOfWork) -> DeadLetter:
+def _tenant(row: Row[Any]) -> UUID:
+    return UUID(row.payload["tenant_id"])
+
+
+def _dead_letter(row: Row[Any], reason: str, uow: UnitOfWork, *, called: bool) -> DeadLetter:
     return DeadLetter(
         id=new_id(),
-        tenant_id=UUID(row.payload["tenant_id"]) if "tenant_id" in row.payload else None,
+        tenant_id=_tenant(row),
         event_id=None,
         type=row.type,
         topic=JOBS,
         partition=0,
         offset=row.id,
         key=row.key,
-        headers={},
+        headers={CALLED: called},
         data=orjson.dumps(row.payload),
         personal=None,
         reason=reason[:500],

@@ -9,9 +9,10 @@ from tests.support.machine import Machine
 
 
 @asynccontextmanager
-async def administering(machine: Machine) -> AsyncIterator[asyncpg.Connection]:
-    """A superuser's connection."""
-    connection = await asyncpg.connect(machine.admin_url)
+async def administering(machine: Machine, service: str | None = None) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser's connection, to a service's database if one is named."""
+    database = machine.databases[service].name if service else None
+    connection = await asyncpg.connect(machine.admin_url, database=database)
     try:
         yield connection
     finally:

@@ -1,7 +1,9 @@
 """The history's pure decisions."""
 
 from services.conversation.domain.history import (
+    USER_ID,
     ForbiddenChangeError,
+    Holder,
     Place,
     Priority,
     Status,
@@ -14,7 +16,9 @@ from services.conversation.domain.history import (
 from services.conversation.domain.phone_numbers import candidates
 
 __all__ = [
+    "USER_ID",
     "ForbiddenChangeError",
+    "Holder",
     "Place",
     "Priority",
     "Status",

@@ -14,6 +14,10 @@ REOPEN_WITHIN: Final = timedelta(days=1)
 """How long after its resolution a conversation goes on when the customer writes again."""
 
 
+USER_ID: Final = "wa_bsuid"
+"""The kind of address that stays with one person."""
+
+
 class Status(StrEnum):
     OPEN = "open"
     PENDING = "pending"
@@ -40,21 +44,38 @@ class ForbiddenChangeError(Exception):
     """A change of a conversation that its present state does not allow; the sentence says why."""
 
 
-def recognise(sender: Sequence[Address], contact_of: Callable[[str, str], UUID | None]) -> UUID | None:
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom an address belongs to, and whether the provider knows him by a user id on this channel."""
+
+    contact_id: UUID
+    has_user_id: bool
+
+
+def recognise(sender: Sequence[Address], holder_of: Callable[[str, str], Holder | None]) -> UUID | None:
     """The contact whom these addresses belong to; None when nobody is known by them.
 
     The best address decides first, verbatim, then each other one. Only then other spellings of a phone number are
-    tried, and only if they all point to one contact: on ambiguity nobody is taken for somebody else.
+    tried, and only if they all point to one contact: on ambiguity nobody is taken for somebody else. A number that
+    belongs to somebody with another user id was handed on: it says nothing.
     """
+    has_user_id = any(address.kind == USER_ID for address in sender)
+
+    def same(kind: str, value: str) -> UUID | None:
+        holder = holder_of(kind, value)
+        if holder is None or (kind != USER_ID and has_user_id and holder.has_user_id):
+            return None
+        return holder.contact_id
+
     for address in sender:
-        contact = contact_of(address.kind, address.value)
+        contact = same(address.kind, address.value)
         if contact is not None:
             return contact
     alike = {
         contact
         for address in sender
         for spelling in candidates(address.kind, address.value)
-        if (contact := contact_of(address.kind, spelling)) is not None
+        if (contact := same(address.kind, spelling)) is not None
     }
     return alike.pop() if len(alike) == 1 else None
 

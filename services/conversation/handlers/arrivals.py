@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.conversation import store
-from services.conversation.domain import Place, Priority, Status, candidates, place, recognise, wakes
+from services.conversation.domain import USER_ID, Holder, Place, Priority, Status, candidates, place, recognise, wakes
 from services.conversation.models import Reaction
 from services.conversation.store import AddressKey, Change, MessageKey, NewMessage, Thread, ThreadKey
 from shared.db import UnitOfWork
@@ -116,7 +116,7 @@ class _Arrivals:
             await store.add_conversations(list(self._new.values()), now, session)
         if self._changed:
             changed = sorted(self._changed.values(), key=lambda thread: thread.id)
-            await store.change_conversations(changed, now, session)
+            await store.change_conversations(changed, session)
         await store.add_messages(self._messages, now, session)
         keys = [
             MessageKey(message.tenant_id, message.channel_id, message.provider_message_id) for message in self._messages
@@ -175,14 +175,16 @@ async def learn_addresses(events: Sequence[AddressChanged], uow: UnitOfWork) -> 
         contact_id = recognise(event.sender, _lookup(event, known))
         new = [key for address in event.new_addresses if (key := _address_key(event, address)) not in known]
         if contact_id is not None and new:
-            known.update(dict.fromkeys(new, contact_id))
+            _hold(known, new, contact_id, event.new_addresses)
             await store.add_addresses([_address_row(key, contact_id, uow) for key in new], uow.session)
 
 
 async def _not_yet_appended(events: Sequence[MessageReceived], uow: UnitOfWork) -> list[MessageReceived]:
-    first = {_message_key(event, event.provider_message_id): event for event in reversed(events)}
+    first: dict[MessageKey, MessageReceived] = {}
+    for event in events:
+        first.setdefault(_message_key(event, event.provider_message_id), event)
     known = await store.known_messages(list(first), uow.session)
-    return [event for key, event in reversed(first.items()) if key not in known]
+    return [event for key, event in first.items() if key not in known]
 
 
 async def _recognise_senders(events: Sequence[MessageReceived], uow: UnitOfWork) -> dict[tuple[UUID, str], UUID]:
@@ -198,11 +200,9 @@ async def _recognise_senders(events: Sequence[MessageReceived], uow: UnitOfWork)
             people.append(_contact_row(contact_id, event, uow))
             added = ContactAdded(tenant_id=event.tenant_id, contact_id=contact_id, channel_id=event.channel_id)
             uow.emit(added, caused_by=event)
-        for address in event.sender:
-            key = _address_key(event, address)
-            if key not in known:
-                known[key] = contact_id
-                addresses.append(_address_row(key, contact_id, uow))
+        new = [key for address in event.sender if (key := _address_key(event, address)) not in known]
+        _hold(known, new, contact_id, event.sender)
+        addresses += [_address_row(key, contact_id, uow) for key in new]
         contacts[event.tenant_id, event.sender_ref] = contact_id
     if people:
         await store.add_contacts(people, uow.session)
@@ -213,19 +213,26 @@ async def _recognise_senders(events: Sequence[MessageReceived], uow: UnitOfWork)
 
 async def _known(
     events: Sequence[FromChannel], addresses: Sequence[Sequence[Address]], uow: UnitOfWork
-) -> dict[AddressKey, UUID]:
-    """What is known of these addresses and their other spellings; held, so that it stays true."""
-    given = {_address_key(event, address) for event, those in zip(events, addresses, strict=True) for address in those}
-    await store.hold_addresses(given, uow.session)
+) -> dict[AddressKey, Holder]:
+    """Who holds these addresses and their other spellings; nobody else may add them until the transaction ends."""
     spelt = {
-        AddressKey(key.tenant_id, key.channel_id, key.kind, spelling)
-        for key in given
-        for spelling in candidates(key.kind, key.value)
+        AddressKey(event.tenant_id, event.channel_id, address.kind, spelling)
+        for event, those in zip(events, addresses, strict=True)
+        for address in those
+        for spelling in candidates(address.kind, address.value)
     }
+    await store.hold_addresses(spelt, uow.session)
     return await store.known_addresses(list(spelt), uow.session)
 
 
-def _lookup(event: FromChannel, known: dict[AddressKey, UUID]) -> Callable[[str, str], UUID | None]:
+def _hold(
+    known: dict[AddressKey, Holder], keys: Sequence[AddressKey], contact_id: UUID, addresses: Sequence[Address]
+) -> None:
+    has_user_id = any(address.kind == USER_ID for address in addresses)
+    known.update(dict.fromkeys(keys, Holder(contact_id, has_user_id)))
+
+
+def _lookup(event: FromChannel, known: dict[AddressKey, Holder]) -> Callable[[str, str], Holder | None]:
     return lambda kind, value: known.get(AddressKey(event.tenant_id, event.channel_id, kind, value))
 
 

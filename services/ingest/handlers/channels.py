@@ -1,5 +1,6 @@
 """A tenant's accounts at the providers: connected, changed, and known when their webhooks come."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,7 @@ class ChannelMemory:
         self._database = database
         self._sealer = sealer
         self._seconds = seconds
+        self._asking = asyncio.Semaphore(2)
         self._known: Memory[UUID, KnownChannel] = Memory(_MOST_KNOWN)
 
     async def get(self, kind: str, channel_id: str) -> KnownChannel:
@@ -48,7 +50,9 @@ class ChannelMemory:
             raise NotFound from None
         channel = self._known.get(wanted)
         if channel is None:
-            channel = await know_channel(wanted, self._database, self._sealer)
+            # Whoever asks for addresses that do not exist must leave connections to those that do.
+            async with self._asking:
+                channel = await know_channel(wanted, self._database, self._sealer)
             if channel is not None:
                 self._known.keep(wanted, channel, seconds=self._seconds)
         if channel is None or channel.kind != kind:

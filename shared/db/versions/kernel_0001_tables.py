@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql as pg
 
+from shared.db.tables import tenant_policy
+
 revision = "kernel_0001"
 down_revision = None
 branch_labels = ("kernel",)
@@ -62,6 +64,8 @@ def upgrade() -> None:
         _moment("died_at"),
     )
     op.create_index("ix_dead_letters_tenant_id_id", "dead_letters", ["tenant_id", "id"])
+    for statement in tenant_policy("dead_letters", ownerless=True):
+        op.execute(statement)
     op.create_table(
         "jobs",
         sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),

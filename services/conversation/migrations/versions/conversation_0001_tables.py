@@ -89,6 +89,14 @@ def upgrade() -> None:
         "ix_conversations_last_resolved", "conversations", ["tenant_id", "contact_id", "channel_id", "resolved_at"]
     )
     op.create_index("ix_conversations_tenant_id_id", "conversations", ["tenant_id", "id"])
+    for column in ("queue_id", "assignee_id"):
+        op.create_index(
+            f"ix_conversations_tenant_id_{column}_id",
+            "conversations",
+            ["tenant_id", column, "id"],
+            postgresql_where=sa.text(f"{column} IS NOT NULL"),
+        )
+    op.create_index("ix_conversations_labels", "conversations", ["labels"], postgresql_using="gin")
     op.create_index("ix_conversations_tenant_id_updated_at_id", "conversations", ["tenant_id", "updated_at", "id"])
     op.create_table(
         "messages",

@@ -89,7 +89,11 @@ def _of_change(path: str, change: object) -> Iterator[Item]:
 
 
 def _item(path: str, account: str | None, identity: str | None = None, **stored: Any) -> Item:
-    body = portable_json.dumps(stored)
+    try:
+        body = portable_json.dumps(stored)
+    except ValueError:
+        # Nested deeper than anything that means something: it alone is lost, and its place tells that it was there.
+        return _item(path, account, identity, kind="malformed", item=None)
     return Item(path=path, account=account, dedup_key=identity or _digest(stored), body=body)
 
 

@@ -67,8 +67,10 @@ def _stored(item: Item) -> Object:
     return stored
 
 
-def _message(stored: Object, item: Item, where: Whereabouts) -> FromChannel:
+def _message(stored: Object, item: Item, where: Whereabouts) -> FromChannel | Kept:
     said, contact = needed_object(stored, "item"), optional_object(stored, "contact")
+    if identifier(said, "group_id"):
+        return Kept("it was written in a group, and an answer would go to its writer alone")
     kind = text(said, "type")
     if kind == "system":
         return _system(said, contact, item, where)
@@ -78,9 +80,11 @@ def _message(stored: Object, item: Item, where: Whereabouts) -> FromChannel:
     return _correction(said, about) or _received(said, contact, about, item)
 
 
-def _echo(stored: Object, item: Item, where: Whereabouts) -> FromChannel:
+def _echo(stored: Object, item: Item, where: Whereabouts) -> FromChannel | Kept:
     """What the tenant did in WhatsApp's own app: the person is whom it was sent to."""
     said, contact = needed_object(stored, "item"), optional_object(stored, "contact")
+    if text(said, "type") == "reaction":
+        return Kept("the tenant's own reaction")
     about = _about(person(said, RECEIVER, contact), said, where)
     return _correction(said, about) or _received(said, contact, about, item, direction="outbound", opens_window=False)
 
@@ -141,7 +145,6 @@ def _received(
         reply_to=identifier(context, "id"),
         forwarded=context.get("forwarded") is True or context.get("frequently_forwarded") is True,
         opens_window=opens_window,
-        group_id=identifier(said, "group_id"),
     )
 
 

@@ -9,6 +9,7 @@ from services.ingest.domain import MisunderstoodError
 MAX_IDENTIFIER = 255
 """Longer than any id of the provider, short enough for every index."""
 
+_MAX_CODE = 2**31 - 1
 _WHATSAPP_BEGAN = datetime(2009, 1, 1, tzinfo=UTC).timestamp()
 _CLOCK_SKEW = timedelta(days=1).total_seconds()
 _SECONDS_END = 100_000_000_000
@@ -60,7 +61,7 @@ def first_error(part: Mapping[str, Any]) -> tuple[int | None, str | None]:
 def error(told: Mapping[str, Any]) -> tuple[int | None, str | None]:
     """Code and title of an error, as far as it gives them."""
     code = told.get("code")
-    return code if type(code) is int else None, text(told, "title")
+    return code if type(code) is int and abs(code) <= _MAX_CODE else None, text(told, "title")
 
 
 def moment(stamp: object, received_at: datetime) -> datetime:

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("role", sa.Text, nullable=False),
         sa.Column("scopes", pg.ARRAY(sa.Text), nullable=False),
         sa.Column("granted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True)),
         sa.Column("revoked_at", sa.DateTime(timezone=True)),
     )
     op.create_index("ix_access_grants_tenant_id_api_key_id", "access_grants", ["tenant_id", "api_key_id"])

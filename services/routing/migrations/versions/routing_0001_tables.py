@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Uuid, nullable=False),
         sa.Column("channel_kind", sa.Text, nullable=False),
         sa.Column("waiting_since", sa.DateTime(timezone=True)),
+        sa.Column("paused", sa.Boolean, nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True)),
         sa.Column("told_at", sa.DateTime(timezone=True), nullable=False),
     )
@@ -25,7 +26,7 @@ def upgrade() -> None:
         "ix_cases_waiting",
         "cases",
         ["tenant_id", "waiting_since"],
-        postgresql_where=sa.text("waiting_since IS NOT NULL"),
+        postgresql_where=sa.text("waiting_since IS NOT NULL AND NOT paused"),
     )
     for statement in tenant_policy("cases"):
         op.execute(statement)
