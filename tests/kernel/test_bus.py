@@ -29,7 +29,7 @@ class Heard:
         self.committed: list[str] = []
         self.tries = 0
 
-    async def hear(self, events: Sequence[MessageReceived], uow: UnitOfWork) -> None:
+    async def hear(self, events: Sequence[MessageReceived], _: UnitOfWork) -> None:
         mine = [event for event in events if event.tenant_id == self.tenant_id]
         for event in mine:
             self.tries += 1
@@ -95,7 +95,7 @@ async def bus(machine: Machine, broker_address: BrokerAddress) -> AsyncIterator[
 
 async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
             await asyncio.sleep(0.02)
 
 

@@ -1,0 +1,399 @@
+"""Transactions: all or nothing, in the order of their commits, for their own tenants only."""
+
+import asyncio
+import random
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import UUID
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import ARRAY, Column, Connection, MetaData, Table, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from deploy.local.plan import HOST
+from deploy.processes import PROCESSES, folder_of
+from shared.db import Database, GroupCommit, Job, TooBusyError, is_conflict, is_outage, is_unique_violation
+from shared.db.migrations import current, newest, upgrade
+from shared.db.tables import Claimed, Kernel, Waiting
+from shared.ids import new_id
+from tests.support.events import message_received
+from tests.support.machine import Machine
+from tests.support.outbox import said
+from tests.support.server import away
+from tests.support.services import SERVICES
+
+EXEMPT = {"channel_tenants": "asked before the tenant is known; it holds nothing but ids"}
+"""The tables with a tenant_id and without a row policy, and why."""
+
+
+class Remind(Job):
+    type = "test.remind"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def database(machine: Machine) -> AsyncIterator[Database]:
+    database = machine.database("ingest")
+    yield database
+    await database.close()
+
+
+async def count(database: Database, table: type[Kernel], *criteria: Any) -> int:
+    async with database.unit_of_work(()) as uow:
+        return (await uow.session.execute(select(func.count()).select_from(table).where(*criteria))).scalar_one()
+
+
+class TestUnitOfWork:
+    async def test_rows_events_and_jobs_come_together(self, database: Database, tenant_id: UUID) -> None:
+        async with database.unit_of_work([tenant_id]) as uow:
+            uow.session.add(Claimed(event_id=tenant_id))
+            uow.emit(message_received(tenant_id))
+            uow.schedule(Remind(tenant_id=tenant_id), key=str(tenant_id), due_at=uow.now)
+        assert await count(database, Claimed, Claimed.event_id == tenant_id) == 1
+        assert await count(database, Waiting, Waiting.key == str(tenant_id)) == 1
+        assert len(await said(database, tenant_id)) == 1
+
+    async def test_or_none_of_them_does(self, database: Database, tenant_id: UUID) -> None:
+        async def fail() -> None:
+            async with database.unit_of_work([tenant_id]) as uow:
+                uow.session.add(Claimed(event_id=tenant_id))
+                uow.emit(message_received(tenant_id))
+                uow.schedule(Remind(tenant_id=tenant_id), key=str(tenant_id), due_at=uow.now)
+                await uow.flush()
+                await uow.session.flush()
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            await fail()
+        assert await count(database, Claimed, Claimed.event_id == tenant_id) == 0
+        assert await count(database, Waiting, Waiting.key == str(tenant_id)) == 0
+        assert not await said(database, tenant_id)
+
+    async def test_an_event_tells_what_caused_it(self, database: Database, tenant_id: UUID) -> None:
+        async with database.unit_of_work([tenant_id]) as uow:
+            uow.emit(cause := message_received(tenant_id), trace="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+            uow.emit(message_received(tenant_id, number=1), caused_by=cause)
+        first, second = await said(database, tenant_id)
+        assert second.envelope.caused_by == first.envelope.id
+        assert second.envelope.trace == first.envelope.trace == "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+
+    async def test_for_each_key_the_outbox_is_in_the_order_of_commits(
+        self, database: Database, tenant_id: UUID
+    ) -> None:
+        chance = random.Random(7)
+        seen: dict[str, list[int]] = {"a": [], "b": []}
+        done = asyncio.Event()
+
+        async def say(sender: str, number: int) -> None:
+            await asyncio.sleep(chance.random() / 50)
+            async with database.unit_of_work([tenant_id]) as uow:
+                uow.emit(message_received(tenant_id, sender, number))
+                await uow.flush()
+                await asyncio.sleep(chance.random() / 50)
+
+        async def watch() -> None:
+            outbox = text("SELECT key, id FROM outbox WHERE headers->>'ce_tenantid' = :tenant ORDER BY id")
+            while not done.is_set():
+                async with database.engine.connect() as connection:
+                    rows = (await connection.execute(outbox, {"tenant": str(tenant_id)})).all()
+                for sender, before in seen.items():
+                    now = [row.id for row in rows if row.key == f"ref-{sender}"]
+                    assert now[: len(before)] == before, "a row came before one that was there"
+                    seen[sender] = now
+
+        watching = asyncio.create_task(watch())
+        await asyncio.gather(*(say(sender, number) for number in range(20) for sender in seen))
+        done.set()
+        await watching
+        events = await said(database, tenant_id)
+        assert len(events) == 40
+        for sender in seen:
+            moments = [event.envelope.occurred_at for event in events if event.sender_ref == f"ref-{sender}"]
+            assert moments == sorted(moments), "an event is dated before one that was committed before it"
+
+
+def sample(column: Column[Any], rows: dict[str, dict[str, Any]]) -> Any:
+    """Some value that the column can hold; a reference leads to the row that is there."""
+    for key in column.foreign_keys:
+        return rows[key.column.table.name][key.column.name]
+    if isinstance(column.type, ARRAY):
+        return []
+    if isinstance(column.type, JSONB):
+        return {}
+    values = {UUID: new_id(), str: "x", int: 1, bool: True, bytes: b"x", datetime: datetime.now(UTC)}
+    return values[column.type.python_type]
+
+
+def tenant_column(table: Table) -> Column[Any]:
+    return table.c.tenant_id if "tenant_id" in table.c else table.c.id
+
+
+def guarded(metadata: MetaData) -> list[Table]:
+    """The tables that hold tenants' rows, those that are referred to first."""
+    tables = [*metadata.sorted_tables, Kernel.metadata.tables["dead_letters"]]
+    return [table for table in tables if table.name not in EXEMPT]
+
+
+class TestTenants:
+    @pytest.mark.parametrize("process", PROCESSES)
+    async def test_a_transaction_sees_and_changes_rows_of_its_tenants_only(
+        self, machine: Machine, process: str, tenant_id: UUID
+    ) -> None:
+        database, tables = machine.database(process), guarded(SERVICES[process].metadata)
+        rows: dict[str, dict[str, Any]] = {}
+        async with database.unit_of_work([tenant_id]) as uow:
+            for table in tables:
+                rows[table.name] = {column.name: sample(column, rows) for column in table.columns}
+                rows[table.name][tenant_column(table).name] = tenant_id
+                await uow.session.execute(insert(table), [rows[table.name]])
+        for table in tables:
+            mine = tenant_column(table) == tenant_id
+            for tenants, seen in [([tenant_id, new_id()], 1), ([new_id()], 0), ([], 0)]:
+                async with database.unit_of_work(tenants) as uow:
+                    change = update(table).where(mine).values({tenant_column(table): tenant_id})
+                    for statement in (select(table).where(mine), change.returning(table)):
+                        assert len((await uow.session.execute(statement)).all()) == seen, table.name
+                with pytest.raises(ProgrammingError, match="row-level security"):
+                    async with database.unit_of_work([new_id()]) as uow:
+                        await uow.session.execute(insert(table), [rows[table.name]])
+        for table in reversed(tables):
+            for tenants, gone in [([new_id()], 0), ([tenant_id], 1)]:
+                async with database.unit_of_work(tenants) as uow:
+                    erase = delete(table).where(tenant_column(table) == tenant_id).returning(table)
+                    assert len((await uow.session.execute(erase)).all()) == gone, table.name
+        await database.close()
+
+    @pytest.mark.parametrize("process", PROCESSES)
+    async def test_every_table_of_tenants_is_guarded_even_from_its_owner(self, machine: Machine, process: str) -> None:
+        query = """
+            SELECT relname, relrowsecurity AND relforcerowsecurity AS guarded FROM pg_class
+            WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND (relname = 'tenants' OR oid IN (
+              SELECT attrelid FROM pg_attribute WHERE attname = 'tenant_id'))"""
+        async with owning(machine, process) as owner:
+            open_ = {row["relname"] for row in await owner.fetch(query) if not row["guarded"]}
+        assert open_ <= set(EXEMPT)
+
+    @pytest.mark.parametrize("process", PROCESSES)
+    async def test_a_service_works_as_a_role_that_can_do_nothing_else(self, machine: Machine, process: str) -> None:
+        role = await asyncpg.connect(machine.url(process))
+        try:
+            powers = "SELECT rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication FROM pg_roles"
+            assert not await role.fetchval(f"{powers} WHERE rolname = current_user")
+            assert not await role.fetchval("SELECT count(*) FROM pg_auth_members WHERE member = current_user::regrole")
+            for forbidden in (
+                "CREATE TABLE mine (id int)",
+                "ALTER TABLE outbox DISABLE ROW LEVEL SECURITY",
+                "DROP TABLE outbox",
+                "TRUNCATE outbox",
+            ):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await role.execute(forbidden)
+        finally:
+            await role.close()
+
+
+@asynccontextmanager
+async def owning(machine: Machine, process: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(owner_url(machine, process))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def owner_url(machine: Machine, process: str) -> str:
+    return machine.databases[process].owner_url(HOST, machine.ports["postgres"])
+
+
+class TestMigrations:
+    @pytest.mark.parametrize("process", PROCESSES)
+    async def test_they_make_the_tables_that_the_models_describe(self, machine: Machine, process: str) -> None:
+        described = [Kernel.metadata, SERVICES[process].metadata]
+
+        def differences(connection: Connection) -> Any:
+            return compare_metadata(MigrationContext.configure(connection), cast("MetaData", described))
+
+        engine = create_async_engine(owner_url(machine, process).replace("postgresql:", "postgresql+asyncpg:"))
+        async with engine.connect() as connection:
+            assert await connection.run_sync(differences) == []
+        await engine.dispose()
+
+    @pytest.mark.parametrize("process", PROCESSES)
+    async def test_they_run_once(self, machine: Machine, process: str) -> None:
+        await asyncio.to_thread(upgrade, folder_of(process), owner_url(machine, process))
+        database = machine.database(process)
+        async with database.engine.connect() as connection:
+            assert await current(connection) == newest(folder_of(process)) != frozenset()
+        await database.close()
+
+
+class TestFailures:
+    async def fail(self, database: Database, *statements: str, pause: float = 0) -> DBAPIError:
+        async def work() -> None:
+            async with database.unit_of_work(()) as uow:
+                for statement in statements:
+                    await uow.session.execute(text(statement))
+                    await asyncio.sleep(pause)
+
+        with pytest.raises(DBAPIError) as failure:
+            await work()
+        return failure.value
+
+    async def test_of_two_who_wait_for_each_other_one_may_try_again(self, database: Database) -> None:
+        both = asyncio.Barrier(2)
+
+        async def hold(first: int, second: int) -> None:
+            async with database.unit_of_work(()) as uow:
+                await uow.session.execute(text(f"SELECT pg_advisory_xact_lock(99, {first})"))
+                await both.wait()
+                await uow.session.execute(text(f"SELECT pg_advisory_xact_lock(99, {second})"))
+
+        outcomes = await asyncio.gather(hold(1, 2), hold(2, 1), return_exceptions=True)
+        (deadlock,) = [outcome for outcome in outcomes if outcome is not None]
+        assert is_conflict(deadlock)
+        assert is_outage(deadlock)
+
+    async def test_who_waits_too_long_for_a_lock_may_try_again(self, database: Database) -> None:
+        async with database.unit_of_work(()) as uow:
+            await uow.session.execute(text("SELECT pg_advisory_xact_lock(98, 1)"))
+            late = await self.fail(database, "SET LOCAL lock_timeout = '20ms'", "SELECT pg_advisory_xact_lock(98, 1)")
+        assert is_conflict(late)
+        assert is_outage(late)
+
+    async def test_a_transaction_that_idles_is_ended_and_may_be_tried_again(self, database: Database) -> None:
+        idle = "SET LOCAL idle_in_transaction_session_timeout = '10ms'"
+        ended = await self.fail(database, idle, "SELECT 1", pause=0.2)
+        assert is_outage(ended)
+        assert not is_conflict(ended)
+
+    async def test_a_connection_that_is_lost_is_an_outage(self, database: Database) -> None:
+        lost = await self.fail(database, "SELECT pg_terminate_backend(pg_backend_pid())")
+        assert is_outage(lost)
+        assert not is_conflict(lost)
+
+    async def test_a_database_that_lets_nobody_in_is_an_outage(self, database: Database, machine: Machine) -> None:
+        async with away(machine, "ingest"):
+            failures = [await self.fail(database, "SELECT 1") for _ in range(12)]
+        assert all(is_outage(failure) for failure in failures)
+        assert await count(database, Claimed, Claimed.event_id == new_id()) == 0
+
+    async def test_a_server_that_is_gone_is_an_outage(self) -> None:
+        nowhere = Database("postgresql://nobody:nothing@127.0.0.1:1/none", pool=2, application="test")
+        with pytest.raises(OSError, match="1") as gone:
+            async with nowhere.unit_of_work(()) as uow:
+                await uow.session.execute(text("SELECT 1"))
+        assert is_outage(gone.value)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            socket.gaierror(-3, "Temporary failure in name resolution"),
+            OSError("Multiple exceptions: [Errno 111] Connect call failed, [Errno 99] Cannot assign"),
+            asyncpg.InterfaceError("connection is closed"),
+            asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress"),
+            InternalError("SELECT 1", None, asyncpg.InternalClientError("cannot switch to state 11")),
+        ],
+    )
+    def test_what_was_seen_while_a_server_restarted_is_an_outage(self, error: Exception) -> None:
+        assert is_outage(error)
+
+    async def test_faults_of_the_work_itself_are_neither(self, database: Database, tenant_id: UUID) -> None:
+        twice = f"INSERT INTO inbox VALUES ('{tenant_id}'), ('{tenant_id}')"
+        for statement in (twice, "SELECT nonsense", "SELECT 1 / 0"):
+            failure = await self.fail(database, statement)
+            assert not is_outage(failure)
+            assert not is_conflict(failure)
+            assert is_unique_violation(failure) == (statement == twice)
+
+    async def test_an_error_quotes_nothing_of_what_was_written(self, database: Database) -> None:
+        with pytest.raises(DBAPIError) as failure:
+            async with database.unit_of_work(()) as uow:
+                await uow.session.execute(text("SELECT CAST(:words AS text) || 1 / 0"), {"words": "secret words"})
+        assert "secret" not in str(failure.value)
+
+
+class TestGroupCommit:
+    class Book:
+        """Keeps what is written, a group at a time; some things it cannot write."""
+
+        def __init__(self) -> None:
+            self.groups: list[list[str]] = []
+            self.open = asyncio.Event()
+            self.failure: Exception | None = None
+
+        async def write(self, items: Sequence[str]) -> None:
+            await self.open.wait()
+            if self.failure:
+                raise self.failure
+            if "bad" in items:
+                raise ValueError("bad")
+            self.groups.append(list(items))
+
+    def begin(self, commit: GroupCommit[str], *callers: Sequence[str]) -> "list[asyncio.Task[None]]":
+        return [asyncio.create_task(commit.add(items)) for items in callers]
+
+    async def test_who_comes_during_a_commit_shares_the_next_one(self) -> None:
+        book = self.Book()
+        commit = GroupCommit(book.write, at_once=100, waiting=100)
+        tasks = self.begin(commit, ["a"])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        tasks += self.begin(commit, ["b", "c"], ["d"], ["e"])
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in tasks)
+        book.open.set()
+        await asyncio.gather(*tasks)
+        assert book.groups == [["a"], ["b", "c", "d", "e"]]
+
+    async def test_one_callers_fault_is_his_alone(self) -> None:
+        book = self.Book()
+        book.open.set()
+        commit = GroupCommit(book.write, at_once=100, waiting=100)
+        outcomes = await asyncio.gather(*self.begin(commit, ["a"], ["b", "bad"], ["c"], ["d"]), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [type(None), ValueError, type(None), type(None)]
+        assert [item for group in book.groups for item in group] == ["a", "c", "d"]
+
+    async def test_an_outage_is_told_to_all_and_not_tried_for_each(self) -> None:
+        book = self.Book()
+        book.failure = ConnectionError()
+        commit = GroupCommit(book.write, at_once=100, waiting=100)
+        tasks = self.begin(commit, ["a"], ["b"], ["c"])
+        book.open.set()
+        assert [type(outcome) for outcome in await asyncio.gather(*tasks, return_exceptions=True)] == [
+            ConnectionError
+        ] * 3
+        book.failure = None
+        await commit.add(["later"])
+        assert book.groups == [["later"]]
+
+    async def test_a_group_is_bounded_and_so_is_who_waits(self) -> None:
+        book = self.Book()
+        commit = GroupCommit(book.write, at_once=2, waiting=4)
+        tasks = self.begin(commit, ["a"])
+        await asyncio.sleep(0.01)
+        tasks += self.begin(commit, ["b", "c"], ["d", "e"])
+        await asyncio.sleep(0)
+        with pytest.raises(TooBusyError):
+            await commit.add(["f"])
+        book.open.set()
+        await asyncio.gather(*tasks)
+        assert book.groups == [["a"], ["b", "c"], ["d", "e"]]
+
+    async def test_a_caller_who_leaves_takes_nobody_with_him(self) -> None:
+        book = self.Book()
+        commit = GroupCommit(book.write, at_once=100, waiting=100)
+        leaver, stayer = self.begin(commit, ["a"], ["b"])
+        await asyncio.sleep(0)
+        leaver.cancel()
+        book.open.set()
+        await stayer
+        await commit.close()
+        assert [item for group in book.groups for item in group] == ["a", "b"]

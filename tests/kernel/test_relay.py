@@ -1,0 +1,173 @@
+"""From the outbox to the broker: in each key's order, forgotten only when acknowledged, told again to who forgot."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from shared.bus import BrokerAwayError, Publisher, Relay
+from shared.bus.kafka import subscription
+from shared.bus.relay import restore
+from shared.db import Database
+from shared.events import read
+from shared.events.ingest import MessageReceived
+from shared.settings import ServiceSettings
+from tests.support.events import message_received
+from tests.support.machine import BrokerAddress, Machine
+from tests.support.outbox import said
+from tests.support.server import away
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.kafka
+
+
+@dataclass
+class Speaker:
+    """A database with an outbox, and the way to the broker."""
+
+    machine: Machine
+    broker: BrokerAddress
+    database: Database
+    publisher: Publisher
+
+    def relay(self, *, batch: int = 500, keep: bool = False) -> Relay:
+        return Relay(self.database, self.publisher, batch=batch, keep=keep)
+
+    async def say(self, *events: MessageReceived) -> None:
+        async with self.database.unit_of_work(()) as uow:
+            for event in events:
+                uow.emit(event)
+
+    async def heard(self, tenant_id: UUID, count: int) -> list[str]:
+        """What the topic holds of a tenant, partition by partition, once there are `count` of it."""
+        settings = self.machine.settings(ServiceSettings, "ingest", self.broker)
+        kafka = subscription(settings, group=None, client="test")
+        kafka.subscribe(["ingest.events"])
+        await kafka.start()
+        found: list[str] = []
+        try:
+            async with asyncio.timeout(15):
+                while len(found) < count:
+                    for run in (await kafka.getmany(timeout_ms=100)).values():
+                        found += self._of(run, tenant_id)
+        finally:
+            await kafka.stop()
+        return found
+
+    @staticmethod
+    def _of(run: Sequence[Any], tenant_id: UUID) -> list[str]:
+        # The topic holds what other tests said, too, and some of that nobody can read.
+        told = [({name: value.decode() for name, value in record.headers}, record.value) for record in run]
+        mine = [(headers, value) for headers, value in told if headers.get("ce_tenantid") == str(tenant_id)]
+        events: list[Any] = [read(headers, value) for headers, value in mine]
+        return [event.provider_message_id for event in events]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def speaker(machine: Machine, broker_address: BrokerAddress) -> AsyncIterator[Speaker]:
+    await machine.empty("ingest")
+    settings = machine.settings(ServiceSettings, "ingest", broker_address)
+    publisher = Publisher(broker_address.servers, idempotent=settings.broker_idempotent)
+    database = machine.database("ingest")
+    yield Speaker(machine, broker_address, database, publisher)
+    await publisher.close()
+    await database.close()
+
+
+async def test_a_row_stays_until_the_broker_has_acknowledged_it(speaker: Speaker, tenant_id: UUID) -> None:
+    await speaker.say(message_received(tenant_id))
+    nobody = Publisher("127.0.0.1:1", idempotent=False)
+    for keep in (False, True):
+        with pytest.raises(BrokerAwayError):
+            await Relay(speaker.database, nobody, batch=10, keep=keep).publish_some()
+        assert len(await said(speaker.database, tenant_id)) == 1
+    await nobody.close()
+    assert await speaker.relay().publish_some() == 1
+    assert not await said(speaker.database, tenant_id)
+    assert await speaker.heard(tenant_id, 1) == ["wamid.5511987654321.0"]
+
+
+async def test_two_relays_share_the_work_and_break_no_keys_order(speaker: Speaker, tenant_id: UUID) -> None:
+    senders = [f"{number:013}" for number in range(20)]
+    for number in range(0, 30, 3):
+        await speaker.say(
+            *(message_received(tenant_id, sender, number + step) for step in range(3) for sender in senders)
+        )
+    shares = [0, 0]
+
+    async def relay(place: int) -> None:
+        own = speaker.relay(batch=20)
+        while await said(speaker.database, tenant_id):
+            shares[place] += await own.publish_some()
+
+    await asyncio.gather(relay(0), relay(1))
+    assert sum(shares) == 600
+    heard = await speaker.heard(tenant_id, 600)
+    for sender in senders:
+        own = [id_ for id_ in heard if id_.startswith(f"wamid.{sender}.")]
+        assert own == [f"wamid.{sender}.{number}" for number in range(30)]
+
+
+async def test_a_relay_leaves_alone_what_another_one_holds(speaker: Speaker, tenant_id: UUID) -> None:
+    await speaker.say(message_received(tenant_id))
+    shards = text("SELECT pg_advisory_xact_lock(5, shard) FROM generate_series(0, 15) AS shard")
+    async with speaker.database.engine.begin() as other:
+        await other.execute(shards)
+        assert await speaker.relay().publish_some() == 0
+    assert await speaker.relay().publish_some() == 1
+
+
+async def test_a_broker_that_forgot_is_told_again_in_the_old_order_before_anything_new(
+    speaker: Speaker, tenant_id: UUID
+) -> None:
+    relay = speaker.relay(keep=True)
+    await speaker.say(*(message_received(tenant_id, number=number) for number in range(5)))
+    await relay.publish_some()
+    assert not await said(speaker.database, tenant_id)
+    await speaker.say(message_received(tenant_id, number=5))
+
+    async def create() -> None:
+        assert await relay.publish_some() == 0, "a relay published while the topic was not there yet"
+
+    await restore(speaker.machine.url("ingest"), create)
+    waiting = await said(speaker.database, tenant_id)
+    assert [event.provider_message_id for event in waiting] == [f"wamid.5511987654321.{number}" for number in range(6)]
+    assert await relay.publish_some() == 6
+
+
+async def test_a_topic_that_could_not_be_created_leaves_the_kept_rows_where_they_are(
+    speaker: Speaker, tenant_id: UUID
+) -> None:
+    relay = speaker.relay(keep=True)
+    await speaker.say(message_received(tenant_id))
+    await relay.publish_some()
+
+    async def fail() -> None:
+        raise TimeoutError
+
+    async def create() -> None:
+        pass
+
+    with pytest.raises(TimeoutError):
+        await restore(speaker.machine.url("ingest"), fail)
+    assert not await said(speaker.database, tenant_id)
+    await restore(speaker.machine.url("ingest"), create)
+    assert len(await said(speaker.database, tenant_id)) == 1
+
+
+async def test_a_relay_goes_on_after_the_database_was_away(speaker: Speaker, tenant_id: UUID) -> None:
+    running = asyncio.create_task(speaker.relay().run())
+    try:
+        async with away(speaker.machine, "ingest"):
+            await asyncio.sleep(0.15)
+        await speaker.say(message_received(tenant_id))
+        await until(lambda: said(speaker.database, tenant_id), lambda events: not events)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert await speaker.heard(tenant_id, 1) == ["wamid.5511987654321.0"]
