@@ -203,6 +203,10 @@ class TestProblems:
         told = problem(await client.get("/zones/no-id"), 422, "invalid")
         assert [error["pointer"] for error in told["errors"]] == ["path:tenant_id"]
 
+    async def test_a_filter_that_is_misspelt_is_not_passed_over(self, client: httpx.AsyncClient) -> None:
+        told = problem(await client.get(f"/zones/{new_id()}", params={"tenat": "x"}), 422, "invalid")
+        assert [error["pointer"] for error in told["errors"]] == ["query:tenat"]
+
     @pytest.mark.parametrize("told", [True, False])
     async def test_a_body_too_large_is_refused_whether_it_says_so_or_not(
         self, client: httpx.AsyncClient, told: bool

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -158,6 +159,27 @@ class TestJobs:
         assert order == list(range(8))
         assert most == 1
 
+    async def test_jobs_of_one_key_are_done_in_the_order_of_their_commits(
+        self, database: Database, tenant_id: UUID
+    ) -> None:
+        first_scheduled, second_begun = asyncio.Event(), asyncio.Event()
+
+        async def first() -> None:
+            async with database.unit_of_work(()) as uow:
+                uow.schedule(Remind(tenant_id=tenant_id, number=1), key="a", due_at=uow.now)
+                await uow.flush()
+                first_scheduled.set()
+                await second_begun.wait()
+                await asyncio.sleep(0.05)
+
+        async def second() -> None:
+            await first_scheduled.wait()
+            second_begun.set()
+            await schedule(database, (Remind(tenant_id=tenant_id, number=2), "a"))
+            assert len(await waiting(database)) == 2, "a later job was there before an earlier one"
+
+        await asyncio.gather(first(), second())
+
     async def test_a_job_that_fails_is_put_off_and_holds_back_only_its_own_key(
         self, database: Database, tenant_id: UUID
     ) -> None:
@@ -214,19 +236,20 @@ class TestJobs:
     async def test_a_worker_goes_on_after_the_database_was_away(
         self, database: Database, machine: Machine, tenant_id: UUID
     ) -> None:
-        diary, cut = Diary(), away(machine, "metrics")
+        diary, outage = Diary(), AsyncExitStack()
 
         async def remind(job: Remind, uow: UnitOfWork) -> None:
             if not diary.tried:
-                await cut.__aenter__()
+                await outage.enter_async_context(away(machine, "metrics"))
             await diary.remind(job, uow)
 
         await schedule(database, (Remind(tenant_id=tenant_id, number=1), "a"))
         worker = Worker({Remind: remind}, database, lease=0.2)
         running = asyncio.create_task(worker.run())
+        async with outage:
+            await until(lambda: asyncio.sleep(0, diary.tried))
+            await asyncio.sleep(0.3)
         try:
-            await until(lambda: asyncio.sleep(0.3, bool(diary.tried)))
-            await cut.__aexit__(None, None, None)
             await until(lambda: asyncio.sleep(0, len(diary.done) > 1 or running.done()))
         finally:
             worker.leave()
@@ -316,6 +339,21 @@ class TestOutside:
         for _ in range(3):
             await worker.do_due()
             await make_due(database)
+        assert provider.calls == [1]
+        assert provider.recorded == [(1, "unknown")]
+
+    async def test_a_dead_job_whose_call_was_made_is_not_called_again_when_it_is_replayed(
+        self, database: Database, tenant_id: UUID
+    ) -> None:
+        provider = Provider()
+        provider.failures = [Poison("never")]
+        await schedule(database, (Send(tenant_id=tenant_id, number=1), "a"))
+        worker = Worker(provider.does, database)
+        await worker.do_due()
+        (letter,) = await letters(database, tenant_id)
+        async with database.unit_of_work([tenant_id]) as uow:
+            assert await replay_dead_letter(tenant_id, letter.id, {}, uow)
+        await worker.do_due()
         assert provider.calls == [1]
         assert provider.recorded == [(1, "unknown")]
 

@@ -61,9 +61,8 @@ class Speaker:
 
     @staticmethod
     def _of(run: Sequence[Any], tenant_id: UUID) -> list[str]:
-        # The topic holds what other tests said, too, and some of that nobody can read.
-        told = [({name: value.decode() for name, value in record.headers}, record.value) for record in run]
-        mine = [(headers, value) for headers, value in told if headers.get("ce_tenantid") == str(tenant_id)]
+        records = [({name: value.decode() for name, value in record.headers}, record.value) for record in run]
+        mine = [record for record in records if record[0].get("ce_tenantid") == str(tenant_id)]
         events: list[Any] = [read(headers, value) for headers, value in mine]
         return [event.provider_message_id for event in events]
 
