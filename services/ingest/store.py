@@ -9,16 +9,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.domain import KeptItem
 from services.ingest.models import Channel, ChannelTenant, DeliveryStatus, RawEvent
+from shared.db import Rowset
 
 # Sorted by the unique key, so that two writers of the same items wait for each other instead of locking each other out.
-_KEEP = text("""
-INSERT INTO raw_events (id, tenant_id, channel_id, dedup_key, path, account, body, state, reason, received_at)
-SELECT row.* FROM unnest(
-  CAST(:ids AS uuid[]), CAST(:tenants AS uuid[]), CAST(:channels AS uuid[]), CAST(:keys AS text[]),
-  CAST(:paths AS text[]), CAST(:accounts AS text[]), CAST(:bodies AS bytea[]), CAST(:states AS text[]),
-  CAST(:reasons AS text[]), CAST(:moments AS timestamptz[])
-) AS row(id, tenant_id, channel_id, dedup_key, path, account, body, state, reason, received_at)
-ORDER BY row.tenant_id, row.channel_id, row.dedup_key
+_ITEMS = Rowset(
+    "row",
+    id="uuid",
+    tenant_id="uuid",
+    channel_id="uuid",
+    dedup_key="text",
+    path="text",
+    account="text",
+    body="bytea",
+    state="text",
+    reason="text",
+    received_at="timestamptz",
+)
+_KEEP = text(f"""
+INSERT INTO raw_events ({_ITEMS.columns}) SELECT {_ITEMS.columns} FROM {_ITEMS}
+ORDER BY tenant_id, channel_id, dedup_key
 ON CONFLICT (tenant_id, channel_id, dedup_key) DO NOTHING
 RETURNING id
 """)
@@ -50,19 +59,7 @@ async def list_channels(tenant_id: UUID, session: AsyncSession, *, after: UUID |
 
 async def keep_raw_events(rows: Sequence[KeptItem], session: AsyncSession) -> frozenset[UUID]:
     """Store the items that were not there yet; the ids of those."""
-    values = {
-        "ids": [row.id for row in rows],
-        "tenants": [row.tenant_id for row in rows],
-        "channels": [row.channel_id for row in rows],
-        "keys": [row.dedup_key for row in rows],
-        "paths": [row.path for row in rows],
-        "accounts": [row.account for row in rows],
-        "bodies": [row.body for row in rows],
-        "states": [row.state for row in rows],
-        "reasons": [row.reason for row in rows],
-        "moments": [row.received_at for row in rows],
-    }
-    return frozenset((await session.execute(_KEEP, values)).scalars())
+    return frozenset((await session.execute(_KEEP, _ITEMS.of(rows))).scalars())
 
 
 async def keep_statuses(rows: Sequence[dict[str, object]], session: AsyncSession) -> None:

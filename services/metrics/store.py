@@ -10,22 +10,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.metrics.domain import Fact, FactKind, Grouping
 from services.metrics.models import Tenant
+from shared.db import Rowset
 
-_LOG = text("""
-INSERT INTO facts (event_id, tenant_id, kind, conversation_id, channel_id, channel_kind, happened_at)
-SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:tenants AS uuid[]), CAST(:kinds AS text[]),
-  CAST(:conversations AS uuid[]), CAST(:channels AS uuid[]), CAST(:channel_kinds AS text[]),
-  CAST(:moments AS timestamptz[]))
-  AS row(event_id, tenant_id, kind, conversation_id, channel_id, channel_kind, happened_at)
-ORDER BY event_id
-ON CONFLICT (event_id) DO NOTHING
+_FACTS = Rowset(
+    "row",
+    event_id="uuid",
+    tenant_id="uuid",
+    kind="text",
+    conversation_id="uuid",
+    channel_id="uuid",
+    channel_kind="text",
+    happened_at="timestamptz",
+)
+_LOG = text(f"""
+INSERT INTO facts ({_FACTS.columns}) SELECT {_FACTS.columns} FROM {_FACTS}
+ORDER BY event_id ON CONFLICT (event_id) DO NOTHING
 """)
 
-_KNOW = text("""
-INSERT INTO tenants AS t (tenant_id, time_zone, version)
-SELECT DISTINCT ON (tenant_id) * FROM unnest(CAST(:ids AS uuid[]), CAST(:zones AS text[]), CAST(:versions AS int[]))
-  AS row(tenant_id, time_zone, version)
-ORDER BY tenant_id, version DESC
+_TENANTS = Rowset("row", tenant_id="uuid", time_zone="text", version="int")
+_KNOW = text(f"""
+INSERT INTO tenants AS t ({_TENANTS.columns})
+SELECT DISTINCT ON (tenant_id) {_TENANTS.columns} FROM {_TENANTS} ORDER BY tenant_id, version DESC
 ON CONFLICT (tenant_id) DO UPDATE SET time_zone = excluded.time_zone, version = excluded.version
 WHERE t.version < excluded.version
 """)
@@ -53,26 +58,12 @@ async def is_known(tenant_id: UUID, session: AsyncSession) -> bool:
 
 
 async def log_facts(facts: Sequence[Fact], session: AsyncSession) -> None:
-    values = {
-        "ids": [fact.event_id for fact in facts],
-        "tenants": [fact.tenant_id for fact in facts],
-        "kinds": [fact.kind for fact in facts],
-        "conversations": [fact.conversation_id for fact in facts],
-        "channels": [fact.channel_id for fact in facts],
-        "channel_kinds": [fact.channel_kind for fact in facts],
-        "moments": [fact.happened_at for fact in facts],
-    }
-    await session.execute(_LOG, values)
+    await session.execute(_LOG, _FACTS.of(facts))
 
 
 async def know_tenants(tenants: Sequence[Tenant], session: AsyncSession) -> None:
     """Keep the newest version of each."""
-    values = {
-        "ids": [tenant.tenant_id for tenant in tenants],
-        "zones": [tenant.time_zone for tenant in tenants],
-        "versions": [tenant.version for tenant in tenants],
-    }
-    await session.execute(_KNOW, values)
+    await session.execute(_KNOW, _TENANTS.of(tenants))
 
 
 async def count(

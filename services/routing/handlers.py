@@ -36,7 +36,7 @@ async def close_case(events: Sequence[ConversationResolved], uow: UnitOfWork) ->
 
 async def _hear(events: Sequence[E_], decide: Callable[[Case, E_], Case], uow: UnitOfWork) -> None:
     """Each case as it is decided; what happened before the latest thing heard of it changes nothing."""
-    cases = await store.cases({(event.tenant_id, event.conversation_id) for event in events}, uow.session)
+    cases = await store.cases(events, uow.session)
     for event in events:
         told_at = event.envelope.occurred_at
         case = cases.get(event.conversation_id) or Case(
@@ -51,4 +51,4 @@ async def _hear(events: Sequence[E_], decide: Callable[[Case, E_], Case], uow: U
         if told_at >= case.told_at:
             cases[event.conversation_id] = replace(decide(case, event), told_at=told_at)
     if cases:
-        await store.keep_cases(list(cases.values()), uow.session)
+        await store.keep_cases(cases.values(), uow.session)

@@ -1,6 +1,6 @@
 """Every query of routing, tenant first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -9,55 +9,46 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing import domain
 from services.routing.models import Case
+from shared.db import Rowset
+from shared.events.conversation import OfConversation
 
-_CASES = text("""
-SELECT c.* FROM unnest(CAST(:tenants AS uuid[]), CAST(:ids AS uuid[])) AS wanted(tenant_id, conversation_id)
-JOIN cases c USING (tenant_id, conversation_id)
-ORDER BY conversation_id FOR UPDATE OF c
+_WANTED = Rowset("wanted", tenant_id="uuid", conversation_id="uuid")
+_KEPT = Rowset(
+    "row",
+    conversation_id="uuid",
+    tenant_id="uuid",
+    channel_kind="text",
+    waiting_since="timestamptz",
+    paused="bool",
+    closed_at="timestamptz",
+    told_at="timestamptz",
+)
+_CASES = text(f"""
+SELECT {", ".join(f"c.{column}" for column in _KEPT.columns.split(", "))}
+FROM {_WANTED} JOIN cases c USING (tenant_id, conversation_id)
+ORDER BY c.conversation_id FOR UPDATE OF c
 """)
-
-_KEEP = text("""
-INSERT INTO cases (conversation_id, tenant_id, channel_kind, waiting_since, paused, closed_at, told_at)
-SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:tenants AS uuid[]), CAST(:kinds AS text[]),
-  CAST(:waiting AS timestamptz[]), CAST(:paused AS bool[]), CAST(:closed AS timestamptz[]),
-  CAST(:told AS timestamptz[]))
-  AS row(conversation_id, tenant_id, channel_kind, waiting_since, paused, closed_at, told_at)
-ORDER BY conversation_id
+_KEEP = text(f"""
+INSERT INTO cases ({_KEPT.columns}) SELECT {_KEPT.columns} FROM {_KEPT} ORDER BY conversation_id
 ON CONFLICT (conversation_id) DO UPDATE SET
   waiting_since = excluded.waiting_since, paused = excluded.paused, closed_at = excluded.closed_at,
   told_at = excluded.told_at
 """)
 
 
-async def cases(keys: Iterable[tuple[UUID, UUID]], session: AsyncSession) -> dict[UUID, domain.Case]:
-    """The cases of these conversations, by tenant and id, locked."""
-    wanted = list(keys)
-    values = {"tenants": [tenant for tenant, _ in wanted], "ids": [id_ for _, id_ in wanted]}
-    return {
-        row.conversation_id: domain.Case(
-            row.conversation_id,
-            row.tenant_id,
-            row.channel_kind,
-            row.waiting_since,
-            row.paused,
-            row.closed_at,
-            row.told_at,
+async def cases(events: Iterable[OfConversation], session: AsyncSession) -> dict[UUID, domain.Case]:
+    """The cases that these events are about, by conversation, locked."""
+    found = (
+        domain.Case(*row)
+        for row in await session.execute(
+            _CASES, _WANTED.of({event.conversation_id: event for event in events}.values())
         )
-        for row in await session.execute(_CASES, values)
-    }
+    )
+    return {case.conversation_id: case for case in found}
 
 
-async def keep_cases(cases: Sequence[domain.Case], session: AsyncSession) -> None:
-    values = {
-        "ids": [case.conversation_id for case in cases],
-        "tenants": [case.tenant_id for case in cases],
-        "kinds": [case.channel_kind for case in cases],
-        "waiting": [case.waiting_since for case in cases],
-        "paused": [case.paused for case in cases],
-        "closed": [case.closed_at for case in cases],
-        "told": [case.told_at for case in cases],
-    }
-    await session.execute(_KEEP, values)
+async def keep_cases(cases: Iterable[domain.Case], session: AsyncSession) -> None:
+    await session.execute(_KEEP, _KEPT.of(cases))
 
 
 async def waiting(tenant_id: UUID, session: AsyncSession) -> tuple[int, datetime | None]:

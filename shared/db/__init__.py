@@ -2,6 +2,7 @@
 
 from shared.db.database import Database, is_conflict, is_outage, is_unique_violation
 from shared.db.group_commit import GroupCommit, TooBusyError
+from shared.db.rowset import Rowset
 from shared.db.tables import CALLED, JOBS, TENANTS_SETTING, DeadLetter, Model, Waiting, new_metadata, tenant_policy
 from shared.db.unit_of_work import Job, UnitOfWork
 
@@ -14,6 +15,7 @@ __all__ = [
     "GroupCommit",
     "Job",
     "Model",
+    "Rowset",
     "TooBusyError",
     "UnitOfWork",
     "Waiting",

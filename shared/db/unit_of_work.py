@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-import orjson
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.db.rowset import Rowset
 from shared.db.tables import TENANTS_SETTING, Waiting
 from shared.events import Envelope, Event, Record
 from shared.ids import new_id
@@ -21,20 +21,19 @@ _HOLD = text("SELECT count(pg_advisory_xact_lock(lock)) FROM unnest(CAST(:locks 
 
 # Each distinct key is locked before its rows get their identity and their time, the latter from the one clock that all
 # processes share: so per key, outbox order is commit order is the order of time.
-_TELL = text("""
+_RECORDS = Rowset(
+    "row", numbered="place", shard="smallint", topic="text", key="text", headers="jsonb", data="bytea", personal="bytea"
+)
+_TELL = text(f"""
 WITH locked AS MATERIALIZED (
   SELECT count(pg_advisory_xact_lock(lock)) AS keys,
     to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS held_at
   FROM unnest(CAST(:locks AS bigint[])) AS lock
 )
 INSERT INTO outbox (shard, topic, key, headers, data, personal)
-SELECT row.shard, row.topic, row.key, CAST(row.headers AS jsonb) || jsonb_build_object('ce_time', locked.held_at),
-  row.data, row.personal
-FROM locked, unnest(
-  CAST(:shards AS smallint[]), CAST(:topics AS text[]), CAST(:keys AS text[]),
-  CAST(:headers AS text[]), CAST(:data AS bytea[]), CAST(:personal AS bytea[])
-) WITH ORDINALITY AS row(shard, topic, key, headers, data, personal, place)
-ORDER BY row.place
+SELECT row.shard, row.topic, row.key, row.headers || jsonb_build_object('ce_time', locked.held_at), row.data,
+  row.personal
+FROM locked, {_RECORDS} ORDER BY row.place
 """)
 
 
@@ -111,18 +110,8 @@ class UnitOfWork:
         return said
 
     async def _tell(self, records: Sequence[Record]) -> None:
-        await self.session.execute(
-            _TELL,
-            {
-                "locks": sorted({_lock(record.key) for record in records}),
-                "shards": [record.shard for record in records],
-                "topics": [record.topic for record in records],
-                "keys": [record.key for record in records],
-                "headers": [orjson.dumps(record.headers).decode() for record in records],
-                "data": [record.data for record in records],
-                "personal": [record.personal for record in records],
-            },
-        )
+        locks = sorted({_lock(record.key) for record in records})
+        await self.session.execute(_TELL, _RECORDS.of(records) | {"locks": locks})
 
 
 def _lock(key: str) -> int:

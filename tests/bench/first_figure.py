@@ -152,9 +152,13 @@ def _cpu_seconds(chain: Chain) -> dict[str, float]:
 
 
 def _spent(process: psutil.Process) -> float:
-    times = process.cpu_times()
+    try:
+        times, children = process.cpu_times(), process.children()
+    except psutil.NoSuchProcess:
+        # Some of Postgres' children come and go; then their parent has it in his account.
+        return 0.0
     own = times.user + times.system + times.children_user + times.children_system
-    return own + sum(_spent(child) for child in process.children())
+    return own + sum(_spent(child) for child in children)
 
 
 def _balcao(running: RunningSet, admin_url: str) -> Chain:

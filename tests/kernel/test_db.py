@@ -325,12 +325,14 @@ class TestGroupCommit:
         """Keeps what is written, a group at a time; some things it cannot write."""
 
         def __init__(self) -> None:
+            self.tries = 0
             self.groups: list[list[str]] = []
             self.open = asyncio.Event()
             self.failure: Exception | None = None
 
         async def write(self, items: Sequence[str]) -> None:
             await self.open.wait()
+            self.tries += 1
             if self.failure:
                 raise self.failure
             if "bad" in items:

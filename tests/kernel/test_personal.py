@@ -134,6 +134,7 @@ class TestLogs:
         log.error("a line", **said)
         line = written()
         assert "a line" in line
+        assert "[cut]" in line
         assert MARK not in line
 
     @pytest.mark.parametrize("speaker", [log, foreign], ids=["ours", "a library's"])

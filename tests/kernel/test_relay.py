@@ -99,8 +99,9 @@ async def test_two_relays_share_the_work_and_break_no_keys_order(speaker: Speake
         )
     shares = [0, 0]
 
+    # Batches that hold several events of each key, and end amid them.
     async def relay(place: int) -> None:
-        own = speaker.relay(batch=20)
+        own = speaker.relay(batch=70)
         while await said(speaker.database, tenant_id):
             shares[place] += await own.publish_some()
 

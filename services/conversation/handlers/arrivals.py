@@ -97,7 +97,9 @@ class _Arrivals:
     def _begin(self, event: MessageReceived, key: ThreadKey) -> Thread:
         thread = Thread(
             id=self._uow.new_id(),
-            key=key,
+            tenant_id=key.tenant_id,
+            contact_id=key.contact_id,
+            channel_id=key.channel_id,
             channel_kind=event.channel_kind,
             status=Status.OPEN,
             priority=Priority.NORMAL,
@@ -118,10 +120,7 @@ class _Arrivals:
             changed = sorted(self._changed.values(), key=lambda thread: thread.id)
             await store.change_conversations(changed, session)
         await store.add_messages(self._messages, now, session)
-        keys = [
-            MessageKey(message.tenant_id, message.channel_id, message.provider_message_id) for message in self._messages
-        ]
-        await store.apply_parked(keys, session)
+        await store.apply_parked(self._messages, session)
 
 
 async def edit_messages(events: Sequence[MessageEdited], uow: UnitOfWork) -> None:
@@ -129,22 +128,27 @@ async def edit_messages(events: Sequence[MessageEdited], uow: UnitOfWork) -> Non
     latest: dict[MessageKey, Change] = {}
     for event in events:
         change = Change(
-            _message_key(event, event.provider_message_id),
+            event.tenant_id,
+            event.channel_id,
+            event.provider_message_id,
             edited_at=event.sent_at,
             content_type=event.content.type,
             text=event.content.text,
-            content=_shown(event.content),
+            content=_shown(event.content) or None,
         )
-        before = latest.get(change.key)
+        key = _message_key(event, event.provider_message_id)
+        before = latest.get(key)
         if before is None or (before.edited_at or event.sent_at) <= event.sent_at:
-            latest[change.key] = change
+            latest[key] = change
     await store.change_messages(list(latest.values()), uow.session)
 
 
 async def revoke_messages(events: Sequence[MessageRevoked], uow: UnitOfWork) -> None:
     """Take out what their senders took back; that there was a message remains to be seen."""
     changes = {
-        (key := _message_key(event, event.provider_message_id)): Change(key, revoked_at=event.sent_at)
+        _message_key(event, event.provider_message_id): Change(
+            event.tenant_id, event.channel_id, event.provider_message_id, revoked_at=event.sent_at
+        )
         for event in events
     }
     await store.change_messages(list(changes.values()), uow.session)
@@ -278,10 +282,10 @@ def _shown(content: Content) -> dict[str, Any]:
 
 def _of(thread: Thread) -> dict[str, Any]:
     return {
-        "tenant_id": thread.key.tenant_id,
+        "tenant_id": thread.tenant_id,
         "conversation_id": thread.id,
-        "contact_id": thread.key.contact_id,
-        "channel_id": thread.key.channel_id,
+        "contact_id": thread.contact_id,
+        "channel_id": thread.channel_id,
         "channel_kind": thread.channel_kind,
     }
 

@@ -1,0 +1,315 @@
+"""The queries behind what arrives: in sets, tenant first."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.conversation.domain import USER_ID, Holder
+from services.conversation.models import Contact, ContactAddress, Reaction
+from shared.db import Rowset
+
+
+@dataclass(frozen=True, slots=True)
+class AddressKey:
+    """An address within a tenant's channel."""
+
+    tenant_id: UUID
+    channel_id: UUID
+    kind: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadKey:
+    """A contact on a channel account: there is one open conversation of it at most."""
+
+    tenant_id: UUID
+    contact_id: UUID
+    channel_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKey:
+    """A message as the provider knows it."""
+
+    tenant_id: UUID
+    channel_id: UUID
+    provider_message_id: str
+
+
+@dataclass(slots=True)
+class Thread:
+    """A conversation with what an arriving message needs to know and changes of it."""
+
+    id: UUID
+    tenant_id: UUID
+    contact_id: UUID
+    channel_id: UUID
+    channel_kind: str
+    status: str
+    priority: str
+    labels: list[str]
+    last_seq: int
+    last_message_at: datetime | None
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message with its place in a conversation."""
+
+    id: UUID
+    tenant_id: UUID
+    conversation_id: UUID
+    channel_id: UUID
+    seq: int
+    direction: str
+    content_type: str
+    text: str | None = field(repr=False)
+    content: dict[str, Any] = field(repr=False)
+    provider_message_id: str
+    reply_to: str | None
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An edit or a revocation of a message."""
+
+    tenant_id: UUID
+    channel_id: UUID
+    provider_message_id: str
+    edited_at: datetime | None = None
+    revoked_at: datetime | None = None
+    content_type: str | None = None
+    text: str | None = field(default=None, repr=False)
+    content: dict[str, Any] | None = field(default=None, repr=False)
+    """None, as for an edited caption, leaves what was there."""
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock(lock) FROM unnest(CAST(:locks AS bigint[])) AS lock")
+
+_WANTED_ADDRESSES = Rowset("wanted", tenant_id="uuid", channel_id="uuid", kind="text", value="text")
+_ADDRESSES = text(f"""
+SELECT a.tenant_id, a.channel_id, a.kind, a.value, a.contact_id, EXISTS (
+  SELECT FROM contact_addresses other WHERE other.tenant_id = a.tenant_id AND other.contact_id = a.contact_id
+    AND other.channel_id = a.channel_id AND other.kind = '{USER_ID}'
+) AS has_user_id
+FROM {_WANTED_ADDRESSES} JOIN contact_addresses a USING (tenant_id, channel_id, kind, value)
+""")
+
+# Of each contact and channel the open conversation, else the one resolved last; locked to the end of the transaction.
+_WANTED_THREADS = Rowset("wanted", tenant_id="uuid", contact_id="uuid", channel_id="uuid")
+_THREADS = text(f"""
+SELECT c.id, c.tenant_id, c.contact_id, c.channel_id, c.channel_kind, c.status, c.priority, c.labels, c.last_seq,
+  c.last_message_at, c.resolved_at
+FROM {_WANTED_THREADS}, LATERAL (
+  SELECT * FROM conversations
+  WHERE tenant_id = wanted.tenant_id AND contact_id = wanted.contact_id AND channel_id = wanted.channel_id
+  ORDER BY (status = 'resolved'), resolved_at DESC LIMIT 1 FOR UPDATE
+) AS c
+""")
+
+_NEW_THREADS = Rowset(
+    "row",
+    id="uuid",
+    tenant_id="uuid",
+    contact_id="uuid",
+    channel_id="uuid",
+    channel_kind="text",
+    status="text",
+    priority="text",
+    last_seq="int",
+    last_message_at="timestamptz",
+)
+_ADD_CONVERSATIONS = text(f"""
+INSERT INTO conversations ({_NEW_THREADS.columns}, labels, attributes, version, created_at, updated_at)
+SELECT {_NEW_THREADS.columns}, '{{}}', '{{}}', 1, CAST(:now AS timestamptz), clock_timestamp()
+FROM {_NEW_THREADS} ORDER BY tenant_id, contact_id, channel_id
+""")
+
+_CHANGED_THREADS = Rowset(
+    "row", id="uuid", tenant_id="uuid", status="text", last_seq="int", last_message_at="timestamptz"
+)
+_CHANGE_CONVERSATIONS = text(f"""
+UPDATE conversations AS c SET
+  status = row.status, last_seq = row.last_seq, last_message_at = row.last_message_at,
+  resolved_at = CASE WHEN row.status = 'resolved' THEN c.resolved_at END,
+  snoozed_until = CASE WHEN row.status = 'snoozed' THEN c.snoozed_until END,
+  version = c.version + (c.status <> row.status)::int, updated_at = clock_timestamp()
+FROM {_CHANGED_THREADS} WHERE c.tenant_id = row.tenant_id AND c.id = row.id
+""")
+
+_KEYS = Rowset("wanted", tenant_id="uuid", channel_id="uuid", provider_message_id="text")
+_KNOWN_MESSAGES = text(f"""
+SELECT m.tenant_id, m.channel_id, m.provider_message_id
+FROM {_KEYS} JOIN messages m USING (tenant_id, channel_id, provider_message_id)
+""")
+
+_NEW_MESSAGES = Rowset(
+    "row",
+    id="uuid",
+    tenant_id="uuid",
+    conversation_id="uuid",
+    channel_id="uuid",
+    seq="int",
+    direction="text",
+    content_type="text",
+    text="text",
+    content="jsonb",
+    provider_message_id="text",
+    reply_to="text",
+    sent_at="timestamptz",
+)
+_ADD_MESSAGES = text(f"""
+INSERT INTO messages ({_NEW_MESSAGES.columns}, received_at)
+SELECT {_NEW_MESSAGES.columns}, CAST(:now AS timestamptz) FROM {_NEW_MESSAGES}
+ORDER BY tenant_id, conversation_id, seq
+""")
+
+_CHANGES = Rowset(
+    "row",
+    tenant_id="uuid",
+    channel_id="uuid",
+    provider_message_id="text",
+    edited_at="timestamptz",
+    revoked_at="timestamptz",
+    content_type="text",
+    text="text",
+    content="jsonb",
+)
+_CHANGED = """
+UPDATE messages AS m SET
+  edited_at = coalesce(row.edited_at, m.edited_at),
+  revoked_at = coalesce(row.revoked_at, m.revoked_at),
+  content_type = CASE WHEN coalesce(row.revoked_at, m.revoked_at) IS NOT NULL THEN 'revoked'
+    ELSE coalesce(row.content_type, m.content_type) END,
+  text = CASE WHEN coalesce(row.revoked_at, m.revoked_at) IS NOT NULL THEN NULL
+    WHEN row.content_type IS NOT NULL THEN row.text ELSE m.text END,
+  content = CASE WHEN coalesce(row.revoked_at, m.revoked_at) IS NOT NULL THEN '{}'
+    ELSE coalesce(row.content, m.content) END
+FROM {rows}
+WHERE m.tenant_id = row.tenant_id AND m.channel_id = row.channel_id
+  AND m.provider_message_id = row.provider_message_id
+  AND (row.edited_at IS NULL OR m.edited_at IS NULL OR m.edited_at <= row.edited_at)
+"""
+_CHANGE_MESSAGES = text(_CHANGED.replace("{rows}", str(_CHANGES)))
+
+_PARK = text(f"""
+INSERT INTO parked_changes AS p ({_CHANGES.columns})
+SELECT {_CHANGES.columns} FROM {_CHANGES}
+WHERE NOT EXISTS (
+  SELECT FROM messages m WHERE m.tenant_id = row.tenant_id AND m.channel_id = row.channel_id
+    AND m.provider_message_id = row.provider_message_id
+)
+ORDER BY tenant_id, channel_id, provider_message_id
+ON CONFLICT (tenant_id, channel_id, provider_message_id) DO UPDATE SET
+  edited_at = greatest(p.edited_at, excluded.edited_at),
+  revoked_at = coalesce(excluded.revoked_at, p.revoked_at),
+  content_type = CASE WHEN excluded.edited_at >= coalesce(p.edited_at, '-infinity') THEN excluded.content_type
+    ELSE p.content_type END,
+  text = CASE WHEN coalesce(excluded.revoked_at, p.revoked_at) IS NOT NULL THEN NULL
+    WHEN excluded.edited_at >= coalesce(p.edited_at, '-infinity') THEN excluded.text ELSE p.text END,
+  content = CASE WHEN coalesce(excluded.revoked_at, p.revoked_at) IS NOT NULL THEN NULL
+    WHEN excluded.edited_at >= coalesce(p.edited_at, '-infinity') THEN excluded.content ELSE p.content END
+""")
+
+_APPLY_PARKED = text(f"""
+WITH row AS (
+  DELETE FROM parked_changes AS p USING {_KEYS}
+  WHERE p.tenant_id = wanted.tenant_id AND p.channel_id = wanted.channel_id
+    AND p.provider_message_id = wanted.provider_message_id
+  RETURNING p.*
+) {_CHANGED.replace("{rows}", "row")}
+""")
+
+_REACTIONS = Rowset(
+    "row",
+    numbered="place",
+    tenant_id="uuid",
+    channel_id="uuid",
+    provider_message_id="text",
+    sender_ref="text",
+    emoji="text",
+    reacted_at="timestamptz",
+)
+_REACT = text(f"""
+INSERT INTO reactions AS r ({_REACTIONS.columns})
+SELECT DISTINCT ON (tenant_id, channel_id, provider_message_id, sender_ref) {_REACTIONS.columns} FROM {_REACTIONS}
+ORDER BY tenant_id, channel_id, provider_message_id, sender_ref, reacted_at DESC, place DESC
+ON CONFLICT (tenant_id, channel_id, provider_message_id, sender_ref)
+DO UPDATE SET emoji = excluded.emoji, reacted_at = excluded.reacted_at WHERE r.reacted_at <= excluded.reacted_at
+""")
+
+
+async def hold_addresses(keys: Iterable[AddressKey], session: AsyncSession) -> None:
+    """Let nobody else recognise or add these addresses until the end of the transaction."""
+    await session.execute(_LOCK, {"locks": sorted({_lock(key) for key in keys})})
+
+
+async def known_addresses(keys: Iterable[AddressKey], session: AsyncSession) -> dict[AddressKey, Holder]:
+    """Who holds those addresses that are known."""
+    rows = await session.execute(_ADDRESSES, _WANTED_ADDRESSES.of(keys))
+    return {
+        AddressKey(row.tenant_id, row.channel_id, row.kind, row.value): Holder(row.contact_id, row.has_user_id)
+        for row in rows
+    }
+
+
+async def add_contacts(rows: Sequence[dict[str, Any]], session: AsyncSession) -> None:
+    await session.execute(insert(Contact), list(rows))
+
+
+async def add_addresses(rows: Sequence[dict[str, Any]], session: AsyncSession) -> None:
+    await session.execute(insert(ContactAddress), list(rows))
+
+
+async def threads(keys: Iterable[ThreadKey], session: AsyncSession) -> dict[ThreadKey, Thread]:
+    """For each contact and channel the open conversation, else the one resolved last, locked."""
+    ordered = sorted(keys, key=lambda key: (key.tenant_id, key.contact_id, key.channel_id))
+    found = (Thread(*row) for row in await session.execute(_THREADS, _WANTED_THREADS.of(ordered)))
+    return {ThreadKey(thread.tenant_id, thread.contact_id, thread.channel_id): thread for thread in found}
+
+
+async def known_messages(keys: Iterable[MessageKey], session: AsyncSession) -> set[MessageKey]:
+    return {MessageKey(*row) for row in await session.execute(_KNOWN_MESSAGES, _KEYS.of(keys))}
+
+
+async def add_conversations(new: Iterable[Thread], now: datetime, session: AsyncSession) -> None:
+    await session.execute(_ADD_CONVERSATIONS, _NEW_THREADS.of(new) | {"now": now})
+
+
+async def change_conversations(changed: Iterable[Thread], session: AsyncSession) -> None:
+    await session.execute(_CHANGE_CONVERSATIONS, _CHANGED_THREADS.of(changed))
+
+
+async def add_messages(messages: Iterable[NewMessage], now: datetime, session: AsyncSession) -> None:
+    await session.execute(_ADD_MESSAGES, _NEW_MESSAGES.of(messages) | {"now": now})
+
+
+async def apply_parked(messages: Iterable[NewMessage], session: AsyncSession) -> None:
+    """Do to these messages what was told of them before they came."""
+    await session.execute(_APPLY_PARKED, _KEYS.of(messages))
+
+
+async def change_messages(changes: Sequence[Change], session: AsyncSession) -> None:
+    """Edit or revoke messages; what comes before its message is parked, and of two edits the later one holds."""
+    values = _CHANGES.of(changes)
+    await session.execute(_CHANGE_MESSAGES, values)
+    await session.execute(_PARK, values)
+
+
+async def react(reactions: Iterable[Reaction], session: AsyncSession) -> None:
+    """Set or take back reactions; of two of one sender on one message the later holds."""
+    await session.execute(_REACT, _REACTIONS.of(reactions))
+
+
+def _lock(key: AddressKey) -> int:
+    named = f"{key.tenant_id}|{key.channel_id}|{key.kind}|{key.value}".encode()
+    return int.from_bytes(hashlib.blake2b(named, digest_size=8).digest(), "big", signed=True)
