@@ -15,10 +15,12 @@ from tests.support.services import SERVICES
 
 HOUSE = Path(__file__).parents[2]
 TYPE = re.compile(r"(ingest|routing|conversation|metrics|privacy|gateway)\.[a-z]+(-[a-z]+)+\.v[1-9]")
-# Hosts that packages or containers are fetched from, and places that only one machine has.
+# Hosts that packages or containers are fetched from, and places that only one machine has; written so as not to name
+# them here either.
 FOREIGN = re.compile(
-    r"pypi\.org|pythonhosted|registry\.npmjs|maven\.apache\.org/maven2|docker\.io/|/home/|/root/|/Users/"
+    r"pypi[.]org|python[h]osted|registry[.]npm|maven[.]apache[.]org/maven2|docker[.]io/|/(home|root|work|Users)/"
 )
+LATER = re.compile(r"\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b")
 
 
 def tracked(*endings: str) -> Iterator[Path]:
@@ -61,13 +63,10 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_no_file_names_a_registry_or_one_machine() -> None:
-    own = Path(__file__).name
-    texts = (path for path in tracked() if path.name != own and path.suffix not in {".png", ".ico"})
+    texts = (path for path in tracked() if path.suffix not in {".png", ".ico"})
     found = [f"{path.relative_to(HOUSE)}: {match[0]}" for path in texts if (match := FOREIGN.search(path.read_text()))]
     assert not found
 
 
 def test_nothing_is_left_for_later_in_the_code() -> None:
-    later = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
-    own = Path(__file__).name
-    assert not [str(path) for path in tracked(".py") if path.name != own and later.search(path.read_text())]
+    assert not [str(path) for path in tracked(".py") if LATER.search(path.read_text())]

@@ -278,14 +278,14 @@ class TestOutside:
         provider = Provider()
         provider.answers.clear()
         await schedule(database, (Send(tenant_id=tenant_id, number=1), "a"), (Send(tenant_id=tenant_id, number=2), "a"))
-        dying = asyncio.create_task(Worker(provider.does, database, lease=0.05).do_due())
+        dying = asyncio.create_task(Worker(provider.does, database, lease=0.5).do_due())
         await provider.called.wait()
         dying.cancel()
         await asyncio.gather(dying, return_exceptions=True)
         provider.answers.set()
         other = Worker(provider.does, database)
         assert await other.do_due() == 0, "a lease that runs is another worker's"
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(0.55)
         await work_off(other)
         assert provider.calls == [1, 2]
         assert provider.recorded == [(1, "unknown"), (2, "sent")]

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def until(look: Callable[[], Awaitable[T]], is_so: Callable[[T], bool] = bool, *, seconds: float = 15) -> T:
+async def until(look: Callable[[], Awaitable[T]], is_so: Callable[[T], bool] = bool, *, seconds: float = 30) -> T:
     """What `look` finds once it `is_so`; raises `TimeoutError` when it is not in time."""
     async with asyncio.timeout(seconds):
         while True:

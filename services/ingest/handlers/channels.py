@@ -52,7 +52,8 @@ class ChannelMemory:
         if channel is None:
             # Whoever asks for addresses that do not exist must leave connections to those that do.
             async with self._asking:
-                channel = await know_channel(wanted, self._database, self._sealer)
+                # Of those who waited for the same one, the first has asked for all.
+                channel = self._known.get(wanted) or await know_channel(wanted, self._database, self._sealer)
             if channel is not None:
                 self._known.keep(wanted, channel, seconds=self._seconds)
         if channel is None or channel.kind != kind:
