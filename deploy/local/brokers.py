@@ -12,11 +12,11 @@ from typing import Any, Final, Protocol
 from deploy.local.plan import HOST, Ports
 from deploy.local.supervisor import Program, StartError, Supervisor
 from deploy.processes import REPOSITORY
+from shared.bus.topics import mark_incarnation
 
 BROKER_SECONDS: Final = 60
 """How long a broker may take from its start until its topics are there."""
 
-_HEARTBEAT_MS: Final = 300
 _POM: Final = REPOSITORY / "deploy" / "kafka" / "pom.xml"
 _JARS: Final = REPOSITORY / ".local" / "kafka" / "libs"
 _DOWNLOAD_SECONDS: Final = 600
@@ -53,22 +53,17 @@ class Embedded:
             "BROKER_IDEMPOTENT": "false",
             "BROKER_KEEPS_LOG": "false",
             "FETCH_MAX_WAIT_MS": "20",
-            "HEARTBEAT_MS": str(_HEARTBEAT_MS),
+            "HEARTBEAT_MS": "300",
             "RELAY_KEEP_SECONDS": "3600",
         }
 
     async def program(self, supervisor: Supervisor, create_topics: CreateTopics) -> Program:  # noqa: ARG002 - runs nothing
         url = f"tcp://{self.servers}"
         listener = ["--listener-url", url, "--advertised-listener-url", url]
-        lives = 0
 
         async def up() -> None:
-            nonlocal lives
-            lives += 1
             await _accepts(self._port)
-            if lives > 1:
-                # Until they notice that their group is gone, consumers hold on to offsets that are no more.
-                await asyncio.sleep(4 * _HEARTBEAT_MS / 1000)
+            await mark_incarnation(self.servers)
             await create_topics()
 
         return Program(

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import KafkaError
 from sqlalchemy import text
 
-from shared.bus.kafka import subscription
+from shared.bus.kafka import incarnation, subscription
 from shared.bus.retry import Fuse, Poison, wait_before
 from shared.bus.waves import waves
 from shared.db import Database, DeadLetter, UnitOfWork, is_outage
@@ -130,10 +130,17 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         return not (self._leaving or self._fuse.blown)
 
     async def _consume(self, kafka: AIOKafkaConsumer) -> None:
+        life = await self._life(kafka)
         while self._goes_on:
             records = await kafka.getmany(
                 timeout_ms=int(self._patience() * 1000), max_records=self._settings.consume_max_records
             )
+            if records and await self._life(kafka) != life:
+                # Of the new log these are not the first: with them, later events would overtake earlier ones.
+                log.warning("the broker began anew; everything is read again")
+                for kept in (self._stalls, self._done, self._reached):
+                    kept.clear()
+                return
             async with self._handling:
                 await self._handle([self._open(record) for run in records.values() for record in run])
                 await self._try_stalls()
@@ -141,6 +148,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._measure_lag(kafka)
             await self._commit()
         await self._commit(at_once=True)
+
+    async def _life(self, kafka: AIOKafkaConsumer) -> frozenset[str]:
+        """Of a broker that forgets, the life it is in: positions mean nothing in another one."""
+        return frozenset() if self._settings.broker_keeps_log else await incarnation(kafka)
 
     def _patience(self) -> float:
         if not self._stalls:
@@ -287,7 +298,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         offsets = {place: offset for place, offset in self._done.items() if place in mine}
         self._done.clear()
         self._committed_at = now
-        if offsets:
+        # A broker that forgets would take an offset of its last life for one of this: there every member begins at the
+        # beginning, which the inbox makes harmless.
+        if offsets and self._settings.broker_keeps_log:
             try:
                 await self._kafka.commit(offsets)
             except KafkaError as error:
@@ -314,9 +327,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                     kept.pop(place, None)
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        if not self._settings.broker_keeps_log and self._kafka is not None and assigned:
-            # This broker may have begun anew, and then offsets mean nothing; the inbox makes reading again harmless.
-            await self._kafka.seek_to_beginning(*assigned)
+        log.info("partitions assigned", count=len(assigned))
 
     def _open(self, record: ConsumerRecord[bytes, bytes]) -> Delivery:
         place = TopicPartition(record.topic, record.partition)

@@ -20,6 +20,10 @@ RECORD_BYTES = 8 * 1024 * 1024
 """What one record may have: the largest body that is taken in, and room for what is said of it."""
 
 
+INCARNATION = "incarnation."
+"""How the topic is named that marks a life of a broker that forgets."""
+
+
 class BrokerAwayError(Exception):
     """The broker did not acknowledge in time; nothing is known of what it has."""
 
@@ -120,6 +124,11 @@ async def _end(producer: AIOKafkaProducer) -> None:
             await producer.stop()
     except Exception:  # noqa: BLE001 - its sender dies of a KeyError when a batch under way fails after it was given up
         await producer.client.close()
+
+
+async def incarnation(consumer: AIOKafkaConsumer) -> frozenset[str]:
+    """What marks the life that the broker is in, asked of the broker itself."""
+    return frozenset(topic for topic in await consumer.topics() if topic.startswith(INCARNATION))
 
 
 def subscription(settings: ServiceSettings, *, group: str | None, client: str) -> AIOKafkaConsumer:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from shared.bus.kafka import RECORD_BYTES
+from shared.bus.kafka import INCARNATION, RECORD_BYTES
 from shared.events import Topic
+from shared.ids import new_id
 
 SECONDS = 10
 
@@ -26,6 +27,11 @@ async def create_topics(servers: str, topics: Iterable[Topic], *, replication: i
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
             raise error
+
+
+async def mark_incarnation(servers: str) -> None:
+    """Let consumers tell this life of a broker that forgets from others; to be done before any topic is there."""
+    await create_topics(servers, [Topic(f"{INCARNATION}{new_id()}", partitions=1)])
 
 
 def _new(topic: Topic, replication: int) -> NewTopic:

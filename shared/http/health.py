@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from asyncpg import PostgresError
+from asyncpg import InterfaceError, InternalClientError, PostgresError
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
@@ -49,7 +49,7 @@ class Readiness:
                     await connection.execute(text("SELECT 1"))
                 else:
                     self._migrated = await current(connection) >= self._wanted
-        except (SQLAlchemyError, PostgresError, OSError):
+        except (SQLAlchemyError, PostgresError, InterfaceError, InternalClientError, OSError):
             return "The database does not answer."
         return None if self._migrated else "The database has not been migrated to this version."
 

@@ -1,27 +1,31 @@
-"""A broker that forgets is told its topics anew each time it starts."""
+"""A broker that forgets is told its topics anew each time it starts, and says that it did."""
 
 import asyncio
 from contextlib import closing
 from pathlib import Path
 
+from aiokafka import AIOKafkaConsumer
+
 from deploy.local.brokers import Embedded
 from deploy.local.journal import Journal
 from deploy.local.plan import free_ports
 from deploy.local.supervisor import supervised
+from shared.bus.kafka import incarnation
 
 
-async def test_the_embedded_broker_is_told_its_topics_after_every_start(tmp_path: Path) -> None:
-    told = asyncio.Queue[float]()
+async def test_the_embedded_broker_marks_each_of_its_lives_before_it_has_topics(tmp_path: Path) -> None:
+    told = asyncio.Queue[frozenset[str]]()
+    broker = Embedded(tmp_path, free_ports())
 
     async def create_topics() -> None:
-        told.put_nowait(asyncio.get_running_loop().time())
+        async with AIOKafkaConsumer(bootstrap_servers=broker.servers) as consumer:
+            told.put_nowait(await incarnation(consumer))
 
-    broker = Embedded(tmp_path, free_ports())
     with closing(Journal(tmp_path / "logs")) as journal:
         async with supervised(tmp_path, journal) as supervisor, asyncio.timeout(15):
             await supervisor.start(await broker.program(supervisor, create_topics), within=10)
-            killed = await told.get()
+            first = await told.get()
             supervisor.kill("broker")
-            again = await told.get()
-    heartbeat = int(broker.settings["HEARTBEAT_MS"]) / 1000
-    assert again - killed > 4 * heartbeat
+            second = await told.get()
+    assert len(first) == len(second) == 1
+    assert first != second

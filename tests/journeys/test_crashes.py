@@ -1,6 +1,7 @@
 """Every part of the set is killed while messages pour in, and nothing is lost, doubled or out of order."""
 
 import asyncio
+import os
 import random
 import re
 import time
@@ -105,6 +106,10 @@ async def test_messages_are_listed_by_their_dates_and_numbered_without_gaps(afte
         assert sorted(message["seq"] for message in messages) == list(range(1, 11)), f"of {sender}"
 
 
+@pytest.mark.skipif(
+    os.environ.get("BALCAO_TEST_BROKER") != "apache",
+    reason="the embedded broker, killed, may hear what is under way before what it forgot (ADR 3)",
+)
 async def test_what_was_acknowledged_before_another_was_posted_has_the_lower_number(aftermath: Aftermath) -> None:
     compared = 0
     for sender, messages in aftermath.of_senders():
