@@ -7,7 +7,6 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -28,14 +27,13 @@ async def start(root: Path, ports: Ports, terminal: TextIO) -> str:
     """Start it unless it runs already; returns its address once it answers, raises `StartError` if it does not."""
     broker = Apache(root, ports)
     folder = broker.folder
-    topics = partial(create_topics, broker.servers, TOPICS.values())
     if "broker" in leftovers(folder):
-        await topics()
+        await create_topics(broker.servers, TOPICS.values())
         return broker.servers
     with contextlib.closing(Journal(folder / "logs", terminal)) as journal:
         async with supervised(folder, journal) as supervisor:
             ports.ensure_free("broker", "controller")
-            program = await broker.program(supervisor, topics)
+            program = await broker.program(supervisor)
     log = folder / "logs" / "broker.log"
     _launch(program, log, folder / "pids.json")
     try:
@@ -66,8 +64,7 @@ async def run_beside_apache(command: Sequence[str], terminal: TextIO) -> int:
         broker = Apache(root, free_ports())
         with contextlib.closing(Journal(root / "logs", terminal)) as journal:
             async with supervised(root, journal) as supervisor:
-                topics = partial(create_topics, broker.servers, TOPICS.values())
-                await supervisor.start(await broker.program(supervisor, topics), within=BROKER_SECONDS)
+                await supervisor.start(await broker.program(supervisor), within=BROKER_SECONDS)
                 found = {"BALCAO_TEST_BROKER": "apache", "BALCAO_TEST_BROKER_SERVERS": broker.servers}
                 process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **found})
                 # Ctrl-C in a terminal reaches the command as well: it ends by itself.

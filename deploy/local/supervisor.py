@@ -34,6 +34,10 @@ class StartError(Exception):
     """Something cannot start; the text is the reason, in plain lines."""
 
 
+class _EndedError(Exception):
+    """A process ended before it was up."""
+
+
 async def at_once() -> None:
     """Nothing to wait for."""
 
@@ -47,6 +51,8 @@ class Program:
     directory: Path
     up: Callable[[], Coroutine[Any, Any, None]] = at_once
     """Returns once the process serves. Awaited after every start of it; what it raises ends the process."""
+    around: Callable[[], contextlib.AbstractAsyncContextManager[None]] = contextlib.nullcontext
+    """Entered before every start of it and left once it is up; what it raises ends the process, too."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What it finds in its environment beside our own."""
     user: str | None = None
@@ -139,10 +145,12 @@ class Supervisor:
 
     async def _give_up(self) -> None:
         """Start nothing any more; what runs goes on."""
-        tasks = [kept.task for layer in self._layers for kept in layer if kept.task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = {kept.task for layer in self._layers for kept in layer if kept.task}
+        # Once is not enough: clients of a broker swallow a cancellation that finds them closing.
+        while tasks := {task for task in tasks if not task.done()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_OUTPUT_SECONDS)
 
     async def _end(self, program: Program) -> None:
         process = self._alive.get(program.name)
@@ -174,27 +182,28 @@ class Supervisor:
 
     async def _live(self, kept: "_Kept") -> str:
         """One life of a process; says how it ended."""
+        process, reason = None, ""
         try:
-            process, output = await self._spawn(kept.program, shown=True)
+            async with kept.program.around():
+                process, output = await self._spawn(kept.program, shown=True)
+                await _serves(process, kept.program)
+        except _EndedError:
+            # How is told by its exit code.
+            pass
         except StartError as error:
-            return str(error)
-        reason = ""
-        exit_ = asyncio.create_task(process.wait())
-        up = asyncio.create_task(kept.program.up())
-        try:
-            await asyncio.wait({exit_, up}, return_when=asyncio.FIRST_COMPLETED)
-            if up.done() and (failure := up.exception()):
-                reason = f"{type(failure).__name__}: {failure}; "
-                _send(process, signal.SIGKILL)
-            elif up.done() and kept.started.done():
+            reason = f"{error}; "
+        except Exception as failure:  # noqa: BLE001 - whatever keeps a program from serving, it is tried again
+            reason = f"{type(failure).__name__}: {failure}; "
+        else:
+            if kept.started.done():
                 self.journal.say(f"{kept.program.name} is back")
-            elif up.done():
+            else:
                 kept.started.set_result(None)
-            code = await exit_
-        finally:
-            exit_.cancel()
-            up.cancel()
-            await asyncio.wait({exit_, up})
+        if process is None:
+            return reason.removesuffix("; ")
+        if reason:
+            _send(process, signal.SIGKILL)
+        code = await process.wait()
         self._forget(kept.program)
         # Children of a killed process may hold its output open a little longer.
         await asyncio.wait({output}, timeout=_OUTPUT_SECONDS)
@@ -311,6 +320,20 @@ def alone(root: Path) -> Iterator[None]:
         except BlockingIOError:
             raise StartError(f"Balcão already runs from {root}; stop that run first") from None
         yield
+
+
+async def _serves(process: asyncio.subprocess.Process, program: Program) -> None:
+    """Return once the process is up; raises `_EndedError` when it ends before, and what its `up` raises."""
+    exit_, up = asyncio.create_task(process.wait()), asyncio.create_task(program.up())
+    try:
+        await asyncio.wait({exit_, up}, return_when=asyncio.FIRST_COMPLETED)
+        if not up.done():
+            raise _EndedError
+        await up
+    finally:
+        exit_.cancel()
+        up.cancel()
+        await asyncio.wait({exit_, up})
 
 
 def _dies_with_us(orphaned: signal.Signals) -> Callable[[], None] | None:

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import KafkaError
 from sqlalchemy import text
 
-from shared.bus.kafka import incarnation, subscription
+from shared.bus.kafka import incarnation, only_ours, subscription
 from shared.bus.retry import Fuse, Poison, wait_before
 from shared.bus.waves import waves
 from shared.db import Database, DeadLetter, UnitOfWork, is_outage
@@ -107,16 +107,17 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         while self._goes_on:
             kafka = subscription(self._settings, group=f"balcao.{self._service}", client=f"balcao-{self._service}")
             try:
-                await kafka.start()
-                kafka.subscribe(self._topics, listener=self)
-                self._kafka = kafka
-                BROKER_CONTACT.set(1)
-                failures = 0
-                await self._consume(kafka)
+                with only_ours():
+                    await kafka.start()
+                    kafka.subscribe(self._topics, listener=self)
+                    self._kafka = kafka
+                    BROKER_CONTACT.set(1)
+                    failures = 0
+                    await self._consume(kafka)
             except (KafkaError, OSError) as error:
                 failures += 1
                 BROKER_CONTACT.set(0)
-                log.warning("the broker does not answer", reason=type(error).__name__, failures=failures)
+                log.warning("the broker does not answer", reason=describe(error), failures=failures)
                 await asyncio.sleep(wait_before(failures, first=0.2, longest=5))
             finally:
                 await _stop(kafka)
@@ -391,7 +392,8 @@ def _uuid(value: str | None) -> UUID | None:
 
 async def _stop(kafka: AIOKafkaConsumer) -> None:
     try:
-        async with asyncio.timeout(5):
-            await kafka.stop()
+        with only_ours():
+            async with asyncio.timeout(5):
+                await kafka.stop()
     except (KafkaError, OSError, TimeoutError) as error:
         log.info("the subscription did not end cleanly", reason=type(error).__name__)

@@ -3,7 +3,8 @@
 import asyncio
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -28,6 +29,21 @@ class BrokerAwayError(Exception):
     """The broker did not acknowledge in time; nothing is known of what it has."""
 
 
+@contextmanager
+def only_ours() -> Iterator[None]:
+    """Let no cancellation pass but of our own task; raises `KafkaError` for any other.
+
+    aiokafka lets those of its own tasks out when a broker goes away, and whoever waits for it would end without a word.
+    """
+    try:
+        yield
+    except asyncio.CancelledError as cancellation:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise KafkaError("the client gave up") from cancellation
+
+
 class Publisher:
     """Publishes records in order: one batch a partition at a time, each acknowledged before the next one leaves."""
 
@@ -42,25 +58,18 @@ class Publisher:
     async def contact(self) -> None:
         """Return once the broker answers; raises `BrokerAwayError` when it does not within five seconds."""
         try:
-            async with asyncio.timeout(ACK_SECONDS):
-                await self._connected()
+            with only_ours():
+                async with asyncio.timeout(ACK_SECONDS):
+                    await self._connected()
         except (KafkaError, OSError, TimeoutError) as error:
             await self._lost(error)
 
     async def publish(self, records: Sequence[Record]) -> None:
         """Return when the broker holds all of `records`; raises `BrokerAwayError`, and then may hold any of them."""
-        partitions: dict[tuple[str, int], list[Record]] = defaultdict(list)
         try:
-            async with asyncio.timeout(ACK_SECONDS):
-                producer = await self._connected()
-                counts = {topic: await self._count(producer, topic) for topic in {record.topic for record in records}}
-                for record in records:
-                    number = zlib.crc32(record.key.encode()) % counts[record.topic]
-                    partitions[record.topic, number].append(record)
-                appends = [self._append(producer, *place, run) for place, run in partitions.items()]
-                for outcome in await asyncio.gather(*appends, return_exceptions=True):
-                    if outcome is not None:
-                        raise outcome
+            with only_ours():
+                async with asyncio.timeout(ACK_SECONDS):
+                    await self._publish(records)
         except (KafkaError, OSError, TimeoutError) as error:
             await self._lost(error)
 
@@ -69,6 +78,18 @@ class Publisher:
         producer, self._producer = self._producer, None
         if producer is not None:
             await _end(producer)
+
+    async def _publish(self, records: Sequence[Record]) -> None:
+        producer = await self._connected()
+        counts = {topic: await self._count(producer, topic) for topic in {record.topic for record in records}}
+        partitions: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        for record in records:
+            number = zlib.crc32(record.key.encode()) % counts[record.topic]
+            partitions[record.topic, number].append(record)
+        appends = [self._append(producer, *place, run) for place, run in partitions.items()]
+        for outcome in await asyncio.gather(*appends, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
 
     async def _append(self, producer: AIOKafkaProducer, topic: str, partition: int, run: Sequence[Record]) -> None:
         # The accumulator would keep the order within a batch but not over a failed one: so only one is ever under way.
@@ -120,8 +141,9 @@ async def _end(producer: AIOKafkaProducer) -> None:
     # It would wait for acknowledgements that may never come, and a later producer's records could be overtaken by them.
     producer._message_accumulator.fail_all(KafkaError("given up"))  # noqa: SLF001 - there is no public way
     try:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await producer.stop()
+        with only_ours():
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await producer.stop()
     except Exception:  # noqa: BLE001 - its sender dies of a KeyError when a batch under way fails after it was given up
         await producer.client.close()
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import orjson
 import structlog
@@ -21,6 +22,8 @@ log = structlog.get_logger()
 
 IDLE_SECONDS = 0.05
 GAUGE_SECONDS = 5
+STILL_SECONDS = 30
+"""How long a relay may take to give up what it is publishing; an acknowledgement is awaited for five seconds."""
 
 _LOCKS = 5  # the class of the relay's advisory locks
 
@@ -115,17 +118,20 @@ class Relay:
             await asyncio.sleep(GAUGE_SECONDS)
 
 
-async def restore(database_url: str, create: Callable[[], Awaitable[None]]) -> None:
-    """Tell a broker that forgot again: put the kept rows back in their old order, then `create` the topic they go to.
+@asynccontextmanager
+async def telling_again(database_url: str) -> AsyncIterator[None]:
+    """Hold the relays still while a broker that forgets begins anew, and put what they published back in its old order.
 
-    The relays stand still meanwhile, so that nothing newer is published before.
+    Nothing reaches the broker before the context is left, and nothing newer before what is told again. To be entered
+    before the broker starts; one that fails changes nothing. Raises `TimeoutError` when a relay does not let go.
     """
     engine = create_async_engine(make_url(database_url).set(drivername="postgresql+asyncpg"))
     try:
         async with engine.begin() as connection:
-            await connection.execute(_STOP_RELAYS)
+            async with asyncio.timeout(STILL_SECONDS):
+                await connection.execute(_STOP_RELAYS)
             await connection.execute(_PUT_BACK)
-            await create()
+            yield
     finally:
         await engine.dispose()
 

@@ -11,7 +11,7 @@ import yaml
 from deploy.documents.cards import cards
 from deploy.fresh_secrets import fresh_secrets
 from deploy.migrate import variable_of
-from deploy.processes import PROCESSES, REPOSITORY, application_of
+from deploy.processes import PROCESSES, REPOSITORY
 from shared.http import Caller, ContextSigner, ContextVerifier
 from shared.service import Service
 
@@ -35,7 +35,7 @@ def _told(process: str) -> dict[str, str]:
 @pytest.mark.parametrize("card", cards(), ids=lambda card: card.name)
 def test_a_process_understands_all_that_it_is_told(card: Service[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     told = _told(card.name)
-    assert SERVICES[card.name]["command"] == [application_of(card.name)]
+    assert SERVICES[card.name]["command"] == [card.name]
     assert told.keys() <= {f"{card.name.upper()}_{name.upper()}" for name in card.settings.model_fields}
     for name, value in told.items():
         monkeypatch.setenv(name, value)

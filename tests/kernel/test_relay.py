@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from shared.bus import BrokerAwayError, Publisher, Relay
 from shared.bus.kafka import subscription
-from shared.bus.relay import restore
+from shared.bus.relay import telling_again
 from shared.db import Database
 from shared.events import read
 from shared.events.ingest import MessageReceived
@@ -131,32 +131,26 @@ async def test_a_broker_that_forgot_is_told_again_in_the_old_order_before_anythi
     assert not await said(speaker.database, tenant_id)
     await speaker.say(message_received(tenant_id, number=5))
 
-    async def create() -> None:
-        assert await relay.publish_some() == 0, "a relay published while the topic was not there yet"
-
-    await restore(speaker.machine.url("ingest"), create)
+    async with telling_again(speaker.machine.url("ingest")):
+        assert await relay.publish_some() == 0, "a relay published while the broker was not ready yet"
     waiting = await said(speaker.database, tenant_id)
     assert [event.provider_message_id for event in waiting] == [f"wamid.5511987654321.{number}" for number in range(6)]
     assert await relay.publish_some() == 6
 
 
-async def test_a_topic_that_could_not_be_created_leaves_the_kept_rows_where_they_are(
+async def test_a_broker_that_does_not_start_leaves_the_kept_rows_where_they_are(
     speaker: Speaker, tenant_id: UUID
 ) -> None:
     relay = speaker.relay(keep=True)
     await speaker.say(message_received(tenant_id))
     await relay.publish_some()
 
-    async def fail() -> None:
-        raise TimeoutError
-
-    async def create() -> None:
-        pass
-
     with pytest.raises(TimeoutError):
-        await restore(speaker.machine.url("ingest"), fail)
+        async with telling_again(speaker.machine.url("ingest")):
+            raise TimeoutError
     assert not await said(speaker.database, tenant_id)
-    await restore(speaker.machine.url("ingest"), create)
+    async with telling_again(speaker.machine.url("ingest")):
+        pass
     assert len(await said(speaker.database, tenant_id)) == 1
 
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,10 +21,8 @@ from deploy.local.postgres import Postgres
 from deploy.local.supervisor import Supervisor, supervised
 from deploy.processes import PROCESSES, folder_of
 from deploy.provision import ServiceDatabase, provision
-from shared.bus.topics import create_topics
 from shared.db import Database
 from shared.db.migrations import upgrade
-from shared.events import TOPICS
 from shared.settings import ServiceSettings
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -113,7 +110,6 @@ async def broker(root: Path) -> AsyncIterator[BrokerAddress]:
     embedded = Embedded(root, ports)
     with closing(Journal(root / "logs")) as journal:
         async with supervised(root, journal) as supervisor:
-            topics = partial(create_topics, embedded.servers, TOPICS.values())
-            await supervisor.start(await embedded.program(supervisor, topics), within=BROKER_SECONDS)
+            await supervisor.start(await embedded.program(supervisor), within=BROKER_SECONDS)
             settings = {name.lower(): value for name, value in embedded.settings.items()}
             yield BrokerAddress(embedded.servers, settings)
