@@ -29,6 +29,7 @@ from gateway.settings import Settings
 from shared.http import (
     Caller,
     ContextSigner,
+    Door,
     NotFound,
     Page,
     Pages,
@@ -96,7 +97,7 @@ async def change_tenant(
     if tenant is None or tenant.id != tenant_id:
         raise NotFound
     check_version(request, tenant.version)
-    await handlers.change_tenant(tenant, uow, name=body.name, time_zone=body.time_zone, locale=body.locale)
+    await handlers.change_tenant(tenant, body.model_dump(exclude_unset=True), uow)
     tell_version(response, tenant.version)
     return _show(tenant)
 
@@ -147,13 +148,15 @@ async def pass_on(request: Request) -> Response:
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 # One route for each beginning, so that metrics tell them apart.
-passing = Router(
-    [
-        Route(path, pass_on, methods=_METHODS)
-        for beginning in BEGINNINGS
-        for path in (beginning, f"{beginning}/{{path:path}}")
-    ],
-    redirect_slashes=False,
+passing = Door(
+    Router(
+        [
+            Route(path, pass_on, methods=_METHODS)
+            for beginning in BEGINNINGS
+            for path in (beginning, f"{beginning}/{{path:path}}")
+        ],
+        redirect_slashes=False,
+    )
 )
 
 

@@ -1,6 +1,7 @@
 """What the gateway does with tenants and keys."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -63,16 +64,10 @@ async def add_tenant(command: AddTenant, uow: UnitOfWork) -> tuple[Tenant, ApiKe
     return tenant, row, key
 
 
-async def change_tenant(
-    tenant: Tenant, uow: UnitOfWork, *, name: str | None, time_zone: str | None, locale: str | None
-) -> None:
-    """Change what a tenant may change of itself; the services hear of it."""
-    tenant.name = name or tenant.name
-    tenant.time_zone = time_zone or tenant.time_zone
-    tenant.locale = locale or tenant.locale
-    tenant.version += 1
-    tenant.updated_at = uow.now
-    uow.emit(_told(tenant))
+async def change_tenant(tenant: Tenant, changes: Mapping[str, str], uow: UnitOfWork) -> None:
+    """Change what a tenant may change of itself; the services hear of it, unless it is so already."""
+    if uow.change(tenant, changes):
+        uow.emit(_told(tenant))
 
 
 async def add_api_key(tenant_id: UUID, command: AddApiKey, uow: UnitOfWork) -> tuple[ApiKey, Key]:

@@ -1,19 +1,34 @@
 """The shapes that the gateway's own API takes and gives."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from gateway.domain import SCOPES, Role
-from shared.http import Body, Moment, Words
+from gateway.domain import COUNTRIES, SCOPES, Role
+from shared.http import Body, Moment, Present, Words
+
+# Not zones, but what a system's files of zones hold besides.
+_ZONES = frozenset(available_timezones() - {"Factory", "localtime", "posixrules"})
 
 
 def _known_zone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in _ZONES:
         raise ValueError("must be a time zone of the IANA database")
+    return value
+
+
+def _known_country(value: str) -> str:
+    if value not in COUNTRIES:
+        raise ValueError("must be a country code of ISO 3166-1 alpha-2")
+    return value
+
+
+def _to_come(value: datetime) -> datetime:
+    if value <= datetime.now(UTC):
+        raise ValueError("must be a time to come")
     return value
 
 
@@ -34,9 +49,7 @@ class NewTenant(Body):
     slug: Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_length=60)] = Field(
         examples=["padaria-do-largo"]
     )
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = Field(
-        description="ISO 3166-1 alpha-2.", examples=["BR"]
-    )
+    country: Annotated[str, AfterValidator(_known_country)] = Field(description="ISO 3166-1 alpha-2.", examples=["BR"])
     time_zone: TimeZone
     locale: Locale = Field(examples=["pt-BR"])
     legal_regime: Literal["lgpd", "gdpr"] = Field(examples=["lgpd"])
@@ -46,9 +59,9 @@ class NewTenant(Body):
 
 
 class TenantChange(Body):
-    name: Name | None = Field(None, examples=["Padaria do Largo"])
-    time_zone: TimeZone | None = None
-    locale: Locale | None = None
+    name: Present[Name] = Field(None, examples=["Padaria do Largo"])
+    time_zone: Present[TimeZone] = None
+    locale: Present[Locale] = None
 
 
 class TenantShown(BaseModel):
@@ -70,7 +83,7 @@ class NewApiKey(Body):
     scopes: list[Scope] | None = Field(
         None, max_length=50, description="Less than the role allows; left out, all of it.", examples=[["contacts:read"]]
     )
-    expires_at: Moment | None = None
+    expires_at: Annotated[Moment, AfterValidator(_to_come)] | None = Field(None, description="Left out, it does not.")
 
 
 class ApiKeyShown(BaseModel):

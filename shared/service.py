@@ -14,7 +14,6 @@ from typing import Generic, TypeVar
 import structlog
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import MetaData
-from starlette.types import ASGIApp
 
 from shared.bus import BrokerAwayError, Consumer, Publisher, Relay
 from shared.bus.consumer import Hears
@@ -23,7 +22,7 @@ from shared.db import Database, Model
 from shared.events import Event
 from shared.http.auth import Callers, ContextVerifier
 from shared.http.dead_letters import dead_letters
-from shared.http.edge import HEALTH, Desk, RequestEdge
+from shared.http.edge import HEALTH, Desk, Door, RequestEdge
 from shared.http.health import Readiness, health
 from shared.http.idempotency import Answers
 from shared.http.problems import answer_with_problems
@@ -65,9 +64,8 @@ class Service(Generic[S]):
     """The folder of the service, where its migrations are."""
     tables: type[Model]
     api: Sequence[APIRouter] = ()
-    doors: Mapping[str, ASGIApp] = field(default_factory=dict)
-    """What is answered without the framework's help, for its traffic is heavy and its shape not ours: by the beginning
-    of its paths."""
+    doors: Mapping[str, Door] = field(default_factory=dict)
+    """By the beginning of their paths."""
     hears: Hears = field(default_factory=dict)
     says: Sequence[type[Event]] = ()
     does: Does = field(default_factory=dict)
@@ -164,10 +162,11 @@ class _Parts:
     def __init__(self, readiness: Readiness) -> None:
         self._readiness = readiness
         self._tasks: list[tuple[asyncio.Task[None], Callable[[], None] | None]] = []
+        self._stopping = False
 
     def start(self, work: Callable[[], Awaitable[None]], *, leave: Callable[[], None] | None = None) -> None:
         task = asyncio.create_task(self._begin(work))
-        task.add_done_callback(_end_process_on_failure)
+        task.add_done_callback(self._end_process_on_failure)
         self._tasks.append((task, leave))
 
     async def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -176,6 +175,7 @@ class _Parts:
 
     async def stop(self) -> None:
         """Let those finish that can, within the time there is; end the others."""
+        self._stopping = True
         leaving = [task for task, leave in self._tasks if leave is not None and not task.done()]
         for _, leave in self._tasks:
             if leave is not None:
@@ -186,12 +186,12 @@ class _Parts:
             task.cancel()
         await asyncio.gather(*(task for task, _ in self._tasks), return_exceptions=True)
 
-
-def _end_process_on_failure(task: "asyncio.Task[None]") -> None:
-    if task.cancelled() or (failure := task.exception()) is None:
-        return
-    log.critical("a part of the process failed", exc_info=failure)
-    os.kill(os.getpid(), signal.SIGTERM)
+    def _end_process_on_failure(self, task: "asyncio.Task[None]") -> None:
+        failure = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if failure is None or (task.cancelled() and self._stopping):
+            return
+        log.critical("a part of the process failed", exc_info=failure)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _contact(publisher: Publisher) -> None:

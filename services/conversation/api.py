@@ -8,15 +8,16 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.conversation import handlers, store
 from services.conversation.domain import Status
-from services.conversation.handlers import ChangeContact, ChangeConversation
+from services.conversation.handlers import ChangeConversation
 from services.conversation.models import Contact, ContactAddress, Conversation, Message, Note
 from services.conversation.schemas import (
     AddressShown,
-    ContactFields,
+    ContactChange,
     ContactShown,
     ConversationChange,
     ConversationShown,
     MessageShown,
+    NewContact,
     NewNote,
     NoteShown,
 )
@@ -89,7 +90,8 @@ async def change_conversation(
     """Resolve it, open it again, snooze it, label it. 409 when its state does not allow the change."""
     conversation = await _conversation(caller, conversation_id, uow, for_update=True)
     check_version(request, conversation.version)
-    command = ChangeConversation(**{name: getattr(body, name) for name in ConversationChange.model_fields})
+    fields = body.model_dump(exclude_unset=True, exclude={"status", "snoozed_until"})
+    command = ChangeConversation(body.status, body.snoozed_until, fields)
     await handlers.change_conversation(conversation, command, uow)
     tell_version(response, conversation.version)
     return _show_conversation(conversation)
@@ -142,8 +144,8 @@ async def list_contacts(caller: ReadContacts, paging: Pages, uow: Work) -> Page[
 
 
 @contacts.post("", status_code=201, summary="Add a contact")
-async def add_contact(body: ContactFields, caller: WriteContacts, uow: Work, response: Response) -> ContactShown:
-    contact = await handlers.add_contact(caller.tenant_id, ChangeContact(body.name, body.attributes), uow)
+async def add_contact(body: NewContact, caller: WriteContacts, uow: Work, response: Response) -> ContactShown:
+    contact = await handlers.add_contact(caller.tenant_id, body.name, body.attributes, uow)
     tell_version(response, contact.version)
     return _show_contact(contact, [])
 
@@ -157,11 +159,11 @@ async def read_contact(contact_id: UUID, caller: ReadContacts, uow: Work, respon
 
 @contacts.patch("/{contact_id}", summary="Change a contact")
 async def change_contact(
-    contact_id: UUID, body: ContactFields, caller: WriteContacts, uow: Work, request: Request, response: Response
+    contact_id: UUID, body: ContactChange, caller: WriteContacts, uow: Work, request: Request, response: Response
 ) -> ContactShown:
     contact = await _contact(caller, contact_id, uow, for_update=True)
     check_version(request, contact.version)
-    await handlers.change_contact(contact, ChangeContact(body.name, body.attributes), uow)
+    await handlers.change_contact(contact, body.model_dump(exclude_unset=True), uow)
     tell_version(response, contact.version)
     return _show_contact(contact, (await store.addresses_of(caller.tenant_id, [contact.id], uow.session))[contact.id])
 

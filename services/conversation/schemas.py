@@ -9,7 +9,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from services.conversation.domain import Priority, Status
-from shared.http import Body, Moment, Words
+from shared.http import Body, Moment, Present, Words
 
 ATTRIBUTES_BYTES = 20_000
 
@@ -27,6 +27,12 @@ def _small(attributes: dict[str, Any]) -> dict[str, Any]:
     return attributes
 
 
+def _once_each(labels: list[str]) -> list[str]:
+    return list(dict.fromkeys(labels))
+
+
+Labels = Annotated[list[Label], Field(max_length=50), AfterValidator(_once_each)]
+ContactName = Annotated[Words, StringConstraints(min_length=1, max_length=300)]
 Attributes = Annotated[dict[str, Any], AfterValidator(_small)]
 
 
@@ -53,12 +59,12 @@ class ConversationShown(BaseModel):
 class ConversationChange(Body):
     """What is to be changed; what is left out stays."""
 
-    status: Status | None = Field(None, examples=["resolved"])
-    snoozed_until: Moment | None = Field(None, description="With the status snoozed: until when.")
-    priority: Priority | None = None
-    labels: list[Label] | None = Field(None, max_length=50, examples=[["billing"]])
-    subject: Words | None = Field(None, max_length=500)
-    attributes: Attributes | None = None
+    status: Present[Status] = Field(None, examples=["resolved"])
+    snoozed_until: Present[Moment] = Field(None, description="With the status snoozed: until when.")
+    priority: Present[Priority] = None
+    labels: Present[Labels] = Field(None, examples=[["billing"]])
+    subject: Words | None = Field(None, max_length=500, description="null leaves it without one.")
+    attributes: Present[Attributes] = Field(None, description="All of them; those left out are gone.")
 
 
 class MessageShown(BaseModel):
@@ -103,6 +109,15 @@ class ContactShown(BaseModel):
     updated_at: datetime
 
 
-class ContactFields(Body):
-    name: Words | None = Field(None, min_length=1, max_length=300, examples=["Maria Souza"])
-    attributes: Attributes | None = Field(None, examples=[{"plan": "premium"}])
+class NewContact(Body):
+    name: ContactName | None = Field(None, examples=["Maria Souza"])
+    attributes: Attributes = Field({}, examples=[{"plan": "premium"}])
+
+
+class ContactChange(Body):
+    """What is to be changed; what is left out stays."""
+
+    name: ContactName | None = Field(None, description="null forgets it.", examples=["Maria Souza"])
+    attributes: Present[Attributes] = Field(
+        None, description="All of them; those left out are gone.", examples=[{"plan": "premium"}]
+    )

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Annotated
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from services.ingest.settings import Settings
 from shared.db import GroupCommit
 from shared.http import (
     Caller,
+    Door,
     Forbidden,
     NotFound,
     Page,
@@ -40,6 +42,9 @@ from shared.http import (
 )
 from shared.service import Kernel
 from shared.telemetry import WEBHOOK_ITEMS, WEBHOOKS_REFUSED
+
+WEBHOOK_BYTES = 5 * 1024 * 1024
+"""What one POST of a provider may have, many times what any sends."""
 
 ReadChannels = Annotated[Caller, Depends(requires("channels:read"))]
 WriteChannels = Annotated[Caller, Depends(requires("channels:write"))]
@@ -63,7 +68,9 @@ async def furnish(kernel: Kernel[Settings]) -> AsyncIterator[None]:
     async def write(arrivals: Sequence[Arrival]) -> None:
         await handlers.take_in(arrivals, kernel.database)
 
-    commit = GroupCommit(write, at_once=settings.webhook_group, waiting=settings.webhook_waiting)
+    commit = GroupCommit(
+        write, at_once=settings.webhook_group, waiting=settings.webhook_waiting, weigh=attrgetter("weight")
+    )
     memory = ChannelMemory(kernel.database, kernel.sealer, seconds=settings.channel_memory)
     kernel.app.state.counter = Counter(kernel, memory, commit)
     yield
@@ -100,8 +107,12 @@ async def receive(request: Request) -> Response:
 
 
 _ADDRESS = "/webhooks/{kind}/{channel_id}"
-webhooks = Router(
-    [Route(_ADDRESS, shake_hands, methods=["GET"]), Route(_ADDRESS, receive, methods=["POST"])], redirect_slashes=False
+webhooks = Door(
+    Router(
+        [Route(_ADDRESS, shake_hands, methods=["GET"]), Route(_ADDRESS, receive, methods=["POST"])],
+        redirect_slashes=False,
+    ),
+    body_bytes=WEBHOOK_BYTES,
 )
 
 

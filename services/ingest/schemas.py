@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, SecretStr, StringConstraints
 
-from shared.http import Body, Words
+from shared.http import Body, Present, Words
 
 Name = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
 Secret = Annotated[SecretStr, Field(min_length=8, max_length=500)]
@@ -34,8 +34,8 @@ class NewChannel(Body):
 
 
 class ChannelChange(Body):
-    name: Name | None = Field(None, examples=["WhatsApp do balcão"])
-    credentials: WhatsAppCredentials | None = None
+    name: Present[Name] = Field(None, examples=["WhatsApp do balcão"])
+    credentials: Present[WhatsAppCredentials] = None
 
 
 class ChannelShown(BaseModel):

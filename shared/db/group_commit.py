@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from shared.db.database import is_outage
 
 T = TypeVar("T")
-Brought = tuple[Sequence[T], "asyncio.Future[None]"]
 
 
 class TooBusyError(Exception):
@@ -18,24 +18,34 @@ class GroupCommit(Generic[T]):
     """Writes what concurrent callers bring in as few transactions as possible.
 
     `write` is given the items of all callers that wait, in the order in which they came, and returns when they are
-    durable.
+    durable. `at_once` bounds the weight of a transaction, `waiting` that of what waits for one, each as `weigh` tells
+    it; what one caller brings stays together, whatever its weight.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], Awaitable[None]], *, at_once: int, waiting: int) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[T]], Awaitable[None]],
+        *,
+        at_once: int,
+        waiting: int,
+        weigh: Callable[[T], int] = lambda _: 1,
+    ) -> None:
         self._write = write
+        self._weigh = weigh
         self._at_once = at_once
         self._may_wait = waiting
-        self._queue: list[Brought[T]] = []
+        self._queue: list[_Brought[T]] = []
         self._waiting = 0
         self._writer: asyncio.Task[None] | None = None
 
     async def add(self, items: Sequence[T]) -> None:
         """Return when `items` are durable; raises what `write` raised, or `TooBusyError`."""
-        if self._waiting + len(items) > self._may_wait and self._queue:
+        weight = sum(map(self._weigh, items))
+        if self._waiting + weight > self._may_wait and self._queue:
             raise TooBusyError
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append((items, durable))
-        self._waiting += len(items)
+        self._queue.append(_Brought(items, weight, durable))
+        self._waiting += weight
         if self._writer is None:
             self._writer = asyncio.create_task(self._drain())
         await durable
@@ -52,30 +62,37 @@ class GroupCommit(Generic[T]):
         finally:
             self._writer = None
 
-    async def _settle(self, group: Sequence[Brought[T]]) -> None:
+    async def _settle(self, group: "Sequence[_Brought[T]]") -> None:
         try:
-            await self._write([item for items, _ in group for item in items])
+            await self._write([item for brought in group for item in brought.items])
         except Exception as failure:  # noqa: BLE001 - every caller is told of it as of his own
             if len(group) > 1 and not is_outage(failure):
                 # One caller's items are at fault; the others must not suffer for them.
                 for one in group:
                     await self._settle([one])
                 return
-            for _, durable in group:
-                if not durable.done():
-                    durable.set_exception(failure)
+            for brought in group:
+                if not brought.durable.done():
+                    brought.durable.set_exception(failure)
         else:
-            for _, durable in group:
-                if not durable.done():
-                    durable.set_result(None)
+            for brought in group:
+                if not brought.durable.done():
+                    brought.durable.set_result(None)
 
-    def _take(self) -> Sequence[Brought[T]]:
-        size = count = 0
-        for brought, _ in self._queue:
-            if count and size + len(brought) > self._at_once:
+    def _take(self) -> "Sequence[_Brought[T]]":
+        weight = count = 0
+        for brought in self._queue:
+            if count and weight + brought.weight > self._at_once:
                 break
-            size += len(brought)
+            weight += brought.weight
             count += 1
         group, self._queue = self._queue[:count], self._queue[count:]
-        self._waiting -= size
+        self._waiting -= weight
         return group
+
+
+@dataclass(frozen=True, slots=True)
+class _Brought(Generic[T]):
+    items: Sequence[T]
+    weight: int
+    durable: "asyncio.Future[None]"

@@ -1,9 +1,9 @@
 """One transaction: what it changes, what it says, and what it leaves for later, all or nothing."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -83,6 +83,16 @@ class UnitOfWork:
     def schedule(self, job: Job, *, key: str, due_at: datetime) -> None:
         """Do `job` at `due_at` or soon after, in turn with the other jobs of this key, if this transaction commits."""
         self._jobs.append((job, key, due_at))
+
+    def change(self, row: Any, changes: Mapping[str, Any]) -> bool:
+        """Give a row that has versions its next one, changed, unless it is so already; whether it was not."""
+        different = {name: value for name, value in changes.items() if getattr(row, name) != value}
+        for name, value in different.items():
+            setattr(row, name, value)
+        if different:
+            row.version += 1
+            row.updated_at = self.now
+        return bool(different)
 
     async def enter(self, tenant_id: UUID) -> None:
         """Work for one tenant from here on, as when the platform has just made it."""

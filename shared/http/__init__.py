@@ -2,9 +2,9 @@
 
 from shared.http.auth import Caller, Callers, ContextSigner, ContextVerifier, bearer, requires
 from shared.http.clients import outgoing_client
-from shared.http.edge import Body, Desk, RequestEdge, TransactionRoute, Work
+from shared.http.edge import Body, Desk, Door, RequestEdge, TransactionRoute, Work
 from shared.http.etags import check_version, tell_version
-from shared.http.fields import Moment, Words
+from shared.http.fields import Moment, Present, Words
 from shared.http.pages import Page, Pages, Paging
 from shared.http.problems import (
     BadRequest,
@@ -32,6 +32,7 @@ __all__ = [
     "ContextSigner",
     "ContextVerifier",
     "Desk",
+    "Door",
     "Forbidden",
     "Invalid",
     "Moment",
@@ -40,6 +41,7 @@ __all__ = [
     "Pages",
     "Paging",
     "PreconditionFailed",
+    "Present",
     "Problem",
     "ProblemBody",
     "RequestEdge",

@@ -11,7 +11,8 @@ from fastapi import Depends
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from opentelemetry.trace import SpanKind
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,15 +20,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.db import Database, UnitOfWork
 from shared.http.auth import Callers
+from shared.http.bodies import BODY_BYTES, Bodies
 from shared.http.idempotency import Answers
-from shared.http.problems import Invalid, NotFound, TooLarge, as_problem
+from shared.http.problems import Invalid, NotFound, as_problem
 from shared.ids import new_id
 from shared.telemetry import HTTP_REQUESTS, HTTP_SECONDS, span
 
 log = structlog.get_logger()
 
-BODY_BYTES: Final = 5 * 1024 * 1024
-SWALLOWED_BYTES: Final = 4 * BODY_BYTES
+MEMBERS: Final = 200
+"""What an object in a body may have, several times what any has that is known."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 HEALTH: Final = frozenset({"/live", "/ready", "/telemetry"})
 
@@ -36,6 +38,22 @@ class Body(BaseModel):
     """The body of a request: what it does not know, it refuses."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_not_endless(cls, value: Any) -> Any:
+        # Each unknown member would be told of, at a cost far above that of sending it.
+        if isinstance(value, dict) and len(value) > MEMBERS:
+            raise PydanticCustomError("too_many_members", "must not have more than {most} members", {"most": MEMBERS})
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What is answered without the framework's help, for its traffic is heavy and its shape not ours."""
+
+    app: ASGIApp
+    body_bytes: int = BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +112,13 @@ class RequestEdge:
         self,
         app: ASGIApp,
         *,
-        doors: Mapping[str, ASGIApp] | None = None,
+        doors: Mapping[str, Door] | None = None,
         open_to: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.app = app
+        self._rest = Door(app)
         self._doors = dict(doors or {})
+        self._bodies = Bodies()
         # A process that runs other parts than the API has nothing but its health to tell.
         self._open_to = open_to
 
@@ -125,9 +145,11 @@ class RequestEdge:
                 told.update(answer_headers)
             await send(message)
 
+        door = self._door(scope)
+        body = self._bodies.bounded(receive, door.body_bytes)
         with span(scope["method"], parent=headers.get("traceparent"), kind=SpanKind.SERVER) as current:
             try:
-                await self._answering(scope)(scope, _bounded(receive), tell)
+                await door.app(scope, body, tell)
             except Exception as error:  # noqa: BLE001 - the last one who can answer
                 problem = as_problem(error)
                 if problem.status >= 500:
@@ -135,19 +157,24 @@ class RequestEdge:
                     say("a request failed", request_id=request_id, path=_route(scope), exc_info=error)
                 if not status:
                     await problem.to_response()(scope, receive, tell)
+            finally:
+                body.close()
             current.update_name(f"{scope['method']} {_route(scope)}")
             current.set_attribute("http.response.status_code", status)
             _measure(scope, status, time.perf_counter() - started, request_id)
 
-    def _answering(self, scope: Scope) -> ASGIApp:
+    def _door(self, scope: Scope) -> Door:
         path = scope["path"]
         if not self._open_to(path):
-            return NotFound().to_response()
+            return _CLOSED
         for beginning, door in self._doors.items():
             if path.startswith(beginning):
                 scope["app"] = self.app
                 return door
-        return self.app
+        return self._rest
+
+
+_CLOSED: Final = Door(NotFound().to_response())
 
 
 def _measure(scope: Scope, status: int, seconds: float, request_id: str) -> None:
@@ -162,24 +189,3 @@ def _measure(scope: Scope, status: int, seconds: float, request_id: str) -> None
 def _route(scope: Scope) -> str:
     """The path as it was declared, so that neither logs nor labels hold anybody's id."""
     return getattr(scope.get("route"), "path", "unmatched")
-
-
-def _bounded(receive: Receive) -> Receive:
-    read = 0
-
-    async def next_part() -> Message:
-        nonlocal read
-        message = await receive()
-        read += len(message.get("body", b""))
-        return message
-
-    async def bounded() -> Message:
-        message = await next_part()
-        # Who is cut off while he still sends does not get to read the answer: so some of what is too much is swallowed.
-        while BODY_BYTES < read <= SWALLOWED_BYTES and message.get("more_body"):
-            message = await next_part()
-        if read > BODY_BYTES:
-            raise TooLarge(f"A body may have {BODY_BYTES} bytes.", headers={"Connection": "close"})
-        return message
-
-    return bounded

@@ -2,9 +2,10 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+from pydantic.json_schema import SkipJsonSchema
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -29,6 +30,16 @@ def _storable(value: str) -> str:
         raise ValueError("must not hold a NUL character or half a character")
     return value
 
+
+def _not_null(value: Any) -> Any:
+    if value is None:
+        raise ValueError("must not be null; what is left out stays as it is")
+    return value
+
+
+T = TypeVar("T")
+Present = Annotated[T | SkipJsonSchema[None], BeforeValidator(_not_null)]
+"""A member of a change that can be left out, but not be null: what it changes is never empty."""
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_as_documented), AfterValidator(_in_utc)]
 """A time with its zone as of RFC 3339, given on in UTC."""

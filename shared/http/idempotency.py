@@ -27,8 +27,8 @@ KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 255
 _PURPOSE: Final = "idempotency"
 _HEADERS: Final = ("content-type", "etag", "location")
-# Who may not do it is not told by a kept answer, for that may change at once.
-_NEVER_KEPT: Final = {401, 403, 429}
+# What a caller may do can change at once, and who has put a mistake right comes with the same key again.
+_NEVER_KEPT: Final = {400, 401, 403, 422, 429}
 
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:lock)")
 

@@ -2,12 +2,13 @@
 
 Problem
 ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
-├── Conflict 409 · PreconditionFailed 412 · TooLarge 413 · Invalid 422 · TooManyRequests 429
+├── RequestTimeout 408 · Conflict 409 · PreconditionFailed 412 · TooLarge 413 · Invalid 422 · TooManyRequests 429
 └── Broken 500 · Unavailable 503
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from itertools import islice
+from typing import Any, ClassVar, Final
 
 import orjson
 from fastapi import FastAPI
@@ -19,6 +20,9 @@ from starlette.responses import Response
 
 from shared.db import TooBusyError, is_outage
 from shared.telemetry import current_trace_id
+
+MOST_ERRORS: Final = 20
+"""How many of the mistakes in a request are told at once."""
 
 
 class Problem(Exception):
@@ -75,6 +79,10 @@ class MethodNotAllowed(Problem):
     status, slug, title = 405, "method-not-allowed", "This cannot be done here"
 
 
+class RequestTimeout(Problem):
+    status, slug, title = 408, "request-timeout", "The request took too long to arrive"
+
+
 class Conflict(Problem):
     status, slug, title = 409, "conflict", "This does not go with the present state"
 
@@ -102,8 +110,10 @@ class Broken(Problem):
 class Unavailable(Problem):
     status, slug, title = 503, "unavailable", "Not available just now; try again soon"
 
-    def __init__(self, detail: str | None = None, *, retry_after: int = 1) -> None:
-        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+    def __init__(
+        self, detail: str | None = None, *, retry_after: int = 1, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after), **(headers or {})})
 
 
 _BY_STATUS: dict[int, type[Problem]] = {
@@ -139,7 +149,7 @@ def as_problem(error: Exception) -> Problem:
         case Problem():
             problem = error
         case RequestValidationError():
-            problem = Invalid(errors=[_pointed(one) for one in error.errors()])
+            problem = Invalid(errors=[_pointed(one) for one in islice(error.errors(), MOST_ERRORS)])
         case HTTPException():
             problem = _BY_STATUS.get(error.status_code, Broken if error.status_code >= 500 else BadRequest)()
             problem.headers |= {name: value for name, value in (error.headers or {}).items() if name == "Allow"}

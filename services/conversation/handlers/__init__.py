@@ -7,7 +7,7 @@ from services.conversation.handlers.arrivals import (
     learn_addresses,
     revoke_messages,
 )
-from services.conversation.handlers.contacts import ChangeContact, add_contact, change_contact
+from services.conversation.handlers.contacts import add_contact, change_contact
 from services.conversation.handlers.conversations import (
     ChangeConversation,
     WakeConversation,
@@ -17,7 +17,6 @@ from services.conversation.handlers.conversations import (
 )
 
 __all__ = [
-    "ChangeContact",
     "ChangeConversation",
     "WakeConversation",
     "add_contact",

@@ -1,7 +1,6 @@
 """What the tenant does with a contact."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -10,20 +9,12 @@ from shared.db import UnitOfWork
 from shared.events.conversation import ContactAdded
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeContact:
-    """What is to be known of a contact; None leaves a thing as it is."""
-
-    name: str | None = field(default=None, repr=False)
-    attributes: Mapping[str, Any] | None = field(default=None, repr=False)
-
-
-async def add_contact(tenant_id: UUID, command: ChangeContact, uow: UnitOfWork) -> Contact:
+async def add_contact(tenant_id: UUID, name: str | None, attributes: Mapping[str, Any], uow: UnitOfWork) -> Contact:
     contact = Contact(
         id=uow.new_id(),
         tenant_id=tenant_id,
-        name=command.name,
-        attributes=dict(command.attributes or {}),
+        name=name,
+        attributes=dict(attributes),
         version=1,
         created_at=uow.now,
         updated_at=uow.now,
@@ -33,10 +24,6 @@ async def add_contact(tenant_id: UUID, command: ChangeContact, uow: UnitOfWork) 
     return contact
 
 
-async def change_contact(contact: Contact, command: ChangeContact, uow: UnitOfWork) -> None:
-    if command.name is not None:
-        contact.name = command.name
-    if command.attributes is not None:
-        contact.attributes = dict(command.attributes)
-    contact.version += 1
-    contact.updated_at = uow.now
+async def change_contact(contact: Contact, changes: Mapping[str, Any], uow: UnitOfWork) -> None:
+    """Change a contact's name or attributes."""
+    uow.change(contact, changes)

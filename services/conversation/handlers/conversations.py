@@ -26,29 +26,23 @@ class WakeConversation(Job):
 
 @dataclass(frozen=True, slots=True)
 class ChangeConversation:
-    """What is to be changed; None leaves a thing as it is."""
+    """What is to be changed; no status leaves it as it is."""
 
     status: Status | None = None
     snoozed_until: datetime | None = None
-    priority: str | None = None
-    labels: list[str] | None = None
-    subject: str | None = None
-    attributes: Mapping[str, Any] | None = field(default=None, repr=False)
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Of priority, labels, subject and attributes those that are to be changed."""
 
 
 async def change_conversation(conversation: Conversation, command: ChangeConversation, uow: UnitOfWork) -> None:
     """Change a conversation that was read for update; raises `Conflict` when its state does not allow it."""
-    before = conversation.status
+    before, changes = conversation.status, dict(command.fields)
     if command.status is not None:
-        _set_status(conversation, command.status, command.snoozed_until, uow)
+        changes |= _status(conversation, command.status, command.snoozed_until, uow)
     elif command.snoozed_until is not None:
         raise Conflict("A snoozed_until goes with the status snoozed.", slug="forbidden-change")
-    for name in ("priority", "labels", "subject", "attributes"):
-        value = getattr(command, name)
-        if value is not None:
-            setattr(conversation, name, value)
-    conversation.version += 1
-    conversation.updated_at = uow.now
+    if not uow.change(conversation, changes):
+        return
     try:
         await uow.session.flush()
     except Exception as error:
@@ -80,7 +74,9 @@ async def add_note(conversation: Conversation, author_id: str, text: str, uow: U
     return note
 
 
-def _set_status(conversation: Conversation, wanted: Status, snoozed_until: datetime | None, uow: UnitOfWork) -> None:
+def _status(
+    conversation: Conversation, wanted: Status, snoozed_until: datetime | None, uow: UnitOfWork
+) -> dict[str, Any]:
     try:
         change = change_status(
             conversation.status,
@@ -91,9 +87,6 @@ def _set_status(conversation: Conversation, wanted: Status, snoozed_until: datet
         )
     except ForbiddenChangeError as forbidden:
         raise Conflict(str(forbidden), slug="forbidden-change") from forbidden
-    conversation.status = change.status
-    conversation.snoozed_until = change.snoozed_until
-    conversation.resolved_at = change.resolved_at
     if change.snoozed_until is not None:
         job = WakeConversation(
             tenant_id=conversation.tenant_id,
@@ -102,6 +95,7 @@ def _set_status(conversation: Conversation, wanted: Status, snoozed_until: datet
         )
         key = f"wake:{conversation.id}:{change.snoozed_until.isoformat()}"
         uow.schedule(job, key=key, due_at=change.snoozed_until)
+    return {name: getattr(change, name) for name in ("status", "snoozed_until", "resolved_at")}
 
 
 def _tell(conversation: Conversation, before: str, uow: UnitOfWork) -> None:

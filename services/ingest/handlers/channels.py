@@ -100,13 +100,11 @@ async def connect_channel(command: ConnectChannel, sealer: Sealer, uow: UnitOfWo
 async def change_channel(
     channel: Channel, uow: UnitOfWork, *, name: str | None, credentials: Mapping[str, str] | None, sealer: Sealer
 ) -> None:
-    """Rename a channel or replace its credentials; a version of its own for every change."""
-    if name is not None:
-        channel.name = name
-    if credentials is not None:
-        channel.credentials = _seal(credentials, channel, sealer)
-    channel.version += 1
-    channel.updated_at = uow.now
+    """Rename a channel or replace its credentials."""
+    changes: dict[str, object] = {} if name is None else {"name": name}
+    if credentials is not None and credentials != open_credentials(channel, sealer):
+        changes["credentials"] = _seal(credentials, channel, sealer)
+    uow.change(channel, changes)
 
 
 def _seal(credentials: Mapping[str, str], channel: Channel, sealer: Sealer) -> bytes:

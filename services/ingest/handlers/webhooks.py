@@ -31,6 +31,7 @@ from shared.telemetry import current_trace
 ITEM_BYTES = 256 * 1024
 """What an item may have to become an event, many times what any provider lets a person send."""
 
+_ROW_BYTES = 4 * 1024
 _STRANGE = "It is for an account that is not connected here."
 
 
@@ -42,6 +43,11 @@ class Arrival:
     meaning: Meaning | None
     trace: str | None = None
     """The request that brought it."""
+
+    @property
+    def weight(self) -> int:
+        """Bytes, roughly, that it takes while it waits to be written."""
+        return _ROW_BYTES + len(self.row.body)
 
 
 def read_webhook(channel: KnownChannel, body: bytes, index: BlindIndex, now: datetime) -> list[Arrival]:

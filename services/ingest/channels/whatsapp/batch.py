@@ -42,12 +42,31 @@ _LISTED = {
 }
 
 
+MOST_ITEMS = 2_000
+"""Twice the 1,000 updates that https://developers.facebook.com/docs/graph-api/webhooks/getting-started tells of."""
+GROWTH = 4
+ROOM_BYTES = 512 * 1024
+
+
 def split(body: bytes) -> list[Item]:
-    """The items of a body, in order of entries, changes and lists; raises `UnreadableBodyError`."""
+    """The items of a body, in order of entries, changes and lists.
+
+    Raises `UnreadableBodyError`, also for what has more items than WhatsApp sends at once, or would grow by being taken
+    apart: every item repeats what is told around it.
+    """
     try:
-        return list(_items(portable_json.loads(body)))
+        return list(_bounded(_items(portable_json.loads(body)), GROWTH * len(body) + ROOM_BYTES))
     except ValueError:
         raise UnreadableBodyError("the body is not JSON, or is nested too deeply") from None
+
+
+def _bounded(items: Iterator[Item], most_bytes: int) -> Iterator[Item]:
+    size = 0
+    for number, item in enumerate(items, start=1):
+        size += len(item.body)
+        if number > MOST_ITEMS or size > most_bytes:
+            raise UnreadableBodyError(f"the body has more than {MOST_ITEMS} items, or repeats too much in each")
+        yield item
 
 
 def _items(document: object) -> Iterator[Item]:
