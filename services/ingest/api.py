@@ -1,9 +1,11 @@
 """Ingest's two doors: the providers' webhooks, and the tenant's view of channels and raw events."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from operator import attrgetter
 from typing import Annotated
 from uuid import UUID
@@ -45,6 +47,8 @@ from shared.telemetry import WEBHOOK_ITEMS, WEBHOOKS_REFUSED
 
 WEBHOOK_BYTES = 5 * 1024 * 1024
 """What one POST of a provider may have, many times what any sends."""
+
+LARGE_BYTES = 128 * 1024
 
 ReadChannels = Annotated[Caller, Depends(requires("channels:read"))]
 WriteChannels = Annotated[Caller, Depends(requires("channels:write"))]
@@ -98,7 +102,9 @@ async def receive(request: Request) -> Response:
     if not CHANNELS[kind].is_authentic(request.headers, body, channel.secrets):
         WEBHOOKS_REFUSED.labels(kind, "signature").inc()
         raise Unauthorized("The signature does not fit the body.")
-    arrivals = handlers.read_webhook(channel, body, counter.kernel.blind_index, datetime.now(UTC))
+    read = partial(handlers.read_webhook, channel, body, counter.kernel.blind_index, datetime.now(UTC))
+    # One large body must not hold up all the others.
+    arrivals = read() if len(body) <= LARGE_BYTES else await asyncio.to_thread(read)
     if arrivals:
         await counter.commit.add(arrivals)
     for arrival in arrivals:

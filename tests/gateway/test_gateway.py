@@ -102,7 +102,15 @@ async def test_a_slug_is_given_once(front: Front) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("country", "Brazil"), ("time_zone", "Mars/Olympus"), ("locale", "de"), ("legal_regime", "none"), ("slug", "-a-")],
+    [
+        ("country", "Brazil"),
+        ("country", "ZZ"),
+        ("time_zone", "Mars/Olympus"),
+        ("time_zone", "localtime"),
+        ("locale", "de"),
+        ("legal_regime", "none"),
+        ("slug", "-a-"),
+    ],
 )
 async def test_a_tenant_that_cannot_be_is_refused_with_a_pointer(front: Front, field: str, value: str) -> None:
     answer = await front.client(PLATFORM_KEY).post("/v1/tenants", json=TENANT | {"slug": "x", field: value})

@@ -389,6 +389,19 @@ class TestGroupCommit:
         await asyncio.gather(*tasks)
         assert book.groups == [["a"], ["b", "c"], ["d", "e"]]
 
+    async def test_what_waits_is_bounded_by_what_it_weighs(self) -> None:
+        book = self.Book()
+        commit = GroupCommit(book.write, at_once=4, waiting=6, weigh=len)
+        tasks = self.begin(commit, ["a"])
+        await asyncio.sleep(0.01)
+        tasks += self.begin(commit, ["bbb"], ["cc"])
+        await asyncio.sleep(0)
+        with pytest.raises(TooBusyError):
+            await commit.add(["dd"])
+        book.open.set()
+        await asyncio.gather(*tasks)
+        assert book.groups == [["a"], ["bbb"], ["cc"]]
+
     async def test_a_caller_who_leaves_takes_nobody_with_him(self) -> None:
         book = self.Book()
         commit = GroupCommit(book.write, at_once=100, waiting=100)

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
@@ -41,6 +41,7 @@ from shared.http import (
 )
 from shared.http.auth import ALGORITHM, ISSUER
 from shared.http.bodies import BODY_BYTES
+from shared.http.problems import MOST_ERRORS
 from shared.ids import new_id
 from shared.service import Service
 from shared.settings import ServiceSettings
@@ -217,6 +218,18 @@ class TestProblems:
 
         answer = await client.post("/zones", content=b" " * (BODY_BYTES + 1) if told else large())
         assert set(problem(answer, 413, "too-large")) == {"detail"}
+
+    @pytest.mark.parametrize("where", [lambda many: many, lambda many: {"parts": [{"number": 1} | many]}])
+    async def test_members_without_end_are_not_told_one_by_one(
+        self, client: httpx.AsyncClient, where: Callable[[dict[str, int]], dict[str, Any]]
+    ) -> None:
+        answer = await client.post("/zones", json=where({f"m{number}": 1 for number in range(30_000)}))
+        assert len(problem(answer, 422, "invalid")["errors"]) == 1
+        assert len(answer.content) < 500
+
+    async def test_of_many_mistakes_the_first_are_told(self, client: httpx.AsyncClient) -> None:
+        answer = await client.post("/zones", json={"parts": [{}] * 1_000})
+        assert len(problem(answer, 422, "invalid")["errors"]) == MOST_ERRORS
 
     async def test_what_nobody_foresaw_is_told_without_its_words(self, client: httpx.AsyncClient) -> None:
         answer = await client.put("/zones", params={"fails": "broken"})

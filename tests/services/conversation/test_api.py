@@ -164,6 +164,9 @@ async def test_a_snoozed_conversation_wakes_by_itself(
         {"labels": ["x"] * 51},
         {"priority": 1},
         {"subject": "a\x00b"},
+        {"status": None},
+        {"labels": None},
+        {"attributes": None},
         {"attributes": {"a": "\x00"}},
         {"attributes": {"a": "x" * 20_001}},
         {"snoozed_until": "2030-01-01T00:00:00"},
@@ -225,6 +228,24 @@ async def test_a_contact_is_added_read_and_changed(client: httpx.AsyncClient) ->
     assert (changed.json()["name"], changed.json()["attributes"]) == ("Maria Souza", {"plan": "premium"})
     assert (await client.get(path)).json() == changed.json()
     assert [item["id"] for item in await walk(client, "/contacts")] == [made["id"]]
+
+
+async def test_null_forgets_a_name_and_what_changes_nothing_is_no_change(client: httpx.AsyncClient) -> None:
+    made = await client.post("/contacts", json={"name": "Maria"})
+    path = f"/contacts/{made.json()['id']}"
+    unchanged: list[dict[str, Any]] = [{}, {"name": "Maria"}, {"attributes": {}}]
+    for same in unchanged:
+        answer = await client.patch(path, json=same)
+        assert (answer.json(), answer.headers["etag"]) == (made.json(), made.headers["etag"])
+    forgotten = await client.patch(path, json={"name": None})
+    assert forgotten.json()["name"] is None
+    assert forgotten.headers["etag"] != made.headers["etag"]
+
+
+async def test_a_label_is_there_once(client: httpx.AsyncClient, database: Database, tenant_id: UUID) -> None:
+    await arrive(database, tenant_id, "a")
+    path = f"/conversations/{(await the_conversation(client))['id']}"
+    assert (await client.patch(path, json={"labels": ["b", "a", "b"]})).json()["labels"] == ["b", "a"]
 
 
 async def test_another_tenants_history_is_not_there(

@@ -10,6 +10,7 @@ from shared.ids import new_id
 from tests.support.accounts import Accounts, body, text
 from tests.support.machine import Machine
 from tests.support.server import away
+from tests.support.whatsapp import body_of
 
 
 def status(id_: str, state: str) -> dict[str, Any]:
@@ -96,6 +97,14 @@ async def test_a_signed_body_that_is_not_as_documented_is_kept_as_it_is(accounts
     (row,) = await accounts.raw_events()
     assert (row.state, row.body, row.path) == ("failed", content, "")
     assert (await accounts.admin.post(f"/raw-events/{row.id}/replays")).status_code == 409
+
+
+async def test_a_body_of_more_items_than_can_be_is_kept_as_one(accounts: Accounts) -> None:
+    channel = await accounts.connect()
+    content = body_of("106540352242922", [{"id": str(number)} for number in range(100_000)], [])
+    assert (await accounts.post(channel, content)).status_code == 200
+    (row,) = await accounts.raw_events()
+    assert (row.state, row.body) == ("failed", content)
 
 
 async def test_an_item_for_a_sibling_account_goes_to_it(accounts: Accounts) -> None:

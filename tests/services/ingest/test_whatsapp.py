@@ -20,6 +20,7 @@ from pywa.client import WhatsApp as IndependentClient
 from pywa.utils import webhook_updates_validator
 
 from services.ingest.channels import CHANNELS
+from services.ingest.channels.whatsapp.batch import MOST_ITEMS
 from services.ingest.domain import (
     Item,
     Kept,
@@ -262,6 +263,17 @@ class TestSplit:
     def test_what_the_provider_does_not_send_is_unreadable(self, body: bytes) -> None:
         with pytest.raises(UnreadableBodyError):
             WHATSAPP.split(body)
+
+    def test_more_items_than_the_provider_sends_are_not_taken_apart(self) -> None:
+        assert len(WHATSAPP.split(body_with(*([1] * MOST_ITEMS)))) == MOST_ITEMS
+        with pytest.raises(UnreadableBodyError, match="items"):
+            WHATSAPP.split(body_with(*([1] * (MOST_ITEMS + 1))))
+
+    def test_a_body_cannot_grow_by_what_each_of_its_items_repeats(self) -> None:
+        value = {"metadata": {"a": "x" * 1_000_000}, "messages": [{"id": str(number)} for number in range(100)]}
+        entry = {"changes": [{"field": "messages", "value": value}]}
+        with pytest.raises(UnreadableBodyError, match="repeats"):
+            WHATSAPP.split(json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode())
 
     @pytest.mark.parametrize("broken", [None, 7, "x", [], {}, {"changes": {}}, {"changes": [None]}, {"changes": [{}]}])
     def test_a_malformed_entry_becomes_an_item_that_nobody_understands(self, broken: object) -> None:

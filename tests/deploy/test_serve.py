@@ -1,0 +1,59 @@
+"""Who connects and does not finish the head of a request is hung up on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
+
+from deploy import serve
+from deploy.local.plan import HOST, free_ports
+from tests.support.waiting import until
+
+HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"
+
+
+@asynccontextmanager
+async def served(port: int) -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        PlainTextResponse("here"), HOST, port, http=serve.PatientProtocol, lifespan="off", log_level="warning"
+    )
+    server = uvicorn.Server(config)
+
+    async def started() -> bool:
+        return server.started
+
+    with server.capture_signals():
+        running = asyncio.create_task(server._serve())
+        await until(started)
+        yield
+        server.should_exit = True
+        await running
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HT", HEAD, HEAD + b"\r\n" + HEAD])
+async def test_a_head_that_does_not_end_ends_the_connection(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    monkeypatch.setattr(serve, "HEADER_SECONDS", 0.2)
+    port = free_ports()["gateway"]
+    async with served(port), asyncio.timeout(3):
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(said)
+        heard = await reader.read()
+        assert heard.count(b"200 OK") == said.count(b"\r\n\r\n")
+        writer.close()
+
+
+async def test_a_request_may_follow_another_later_than_a_head_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "HEADER_SECONDS", 0.2)
+    port = free_ports()["gateway"]
+    async with served(port), asyncio.timeout(3):
+        reader, writer = await asyncio.open_connection(HOST, port)
+        for _ in range(2):
+            writer.write(HEAD + b"\r\n")
+            assert b"200 OK" in await reader.readuntil(b"here")
+            await asyncio.sleep(0.4)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
