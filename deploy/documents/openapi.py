@@ -13,6 +13,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from deploy.documents.schemas import JSON, merge, without_null, without_titles
 from deploy.processes import REPOSITORY
 from gateway.routes import public_path
+from shared.http.bodies import BODY_BYTES
 from shared.http.idempotency import LONGEST_KEY
 from shared.http.problems import (
     BadRequest,
@@ -23,6 +24,7 @@ from shared.http.problems import (
     PreconditionFailed,
     Problem,
     ProblemBody,
+    RequestTimeout,
     TooLarge,
     TooManyRequests,
     Unauthorized,
@@ -70,7 +72,8 @@ _PROBLEMS: Final[Sequence[tuple[str, Problem]]] = (
         "It was changed since the version that `If-Match` names.",
         PreconditionFailed("Read it again and repeat the change."),
     ),
-    ("The body is larger than 5 MiB.", TooLarge("A body may have 5242880 bytes.")),
+    ("The body did not come in time.", RequestTimeout("The body did not come in time.")),
+    ("The body is larger than 512 KiB.", TooLarge(f"A body may have {BODY_BYTES} bytes here.")),
     (
         "The body or a parameter is not valid, or this `Idempotency-Key` came with another request before.",
         Invalid(errors=[{"pointer": "/labels/0", "detail": "String should have at least 1 character"}]),
@@ -83,7 +86,8 @@ _PROBLEMS: Final[Sequence[tuple[str, Problem]]] = (
 )
 _PROBLEM_NAMES: Final = {problem.status: type(problem).__name__ for _, problem in _PROBLEMS}
 
-_ALWAYS: Final = {401, 403, 429, 503}
+# A query parameter that is not known is refused everywhere.
+_ALWAYS: Final = {401, 403, 422, 429, 503}
 
 _HEADERS: Final[JSON] = {
     "ETag": ("The version of the resource, for `If-Match`.", {"type": "string", "examples": ['"3"']}),
@@ -202,8 +206,8 @@ class Operation:
             404: any(one["in"] == "path" for one in parameters),
             409: posted,
             412: self._calls("check_version"),
+            408: embodied,
             413: embodied,
-            422: posted or "422" in self.told["responses"],
         }
         told = {int(status) for status in re.findall(r"\b4\d\d\b", self.told.get("description", ""))}
         return told | _ALWAYS | {status for status, possible in can.items() if possible}

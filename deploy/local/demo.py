@@ -6,10 +6,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import httpx
 
-from deploy.local.files import write_private
+from deploy.local.files import read_object, write_private
 from deploy.local.keys import Keys
 from deploy.local.supervisor import StartError
 
@@ -29,15 +30,19 @@ _SECONDS: Final = 30
 async def demo_tenant(path: Path, gateway_url: str, keys: Keys) -> dict[str, Any]:
     """The demo tenant as the file describes it, set up now if its key does not answer; raises `StartError`."""
     async with httpx.AsyncClient(base_url=gateway_url, timeout=10) as client:
-        known = _read(path)
+        known = read_object(path)
         demo = (known and await _still_answering(client, known)) or await _seeded(client, keys)
     write_private(path, json.dumps(demo, indent=2))
     return demo
 
 
 async def _still_answering(client: httpx.AsyncClient, demo: dict[str, Any]) -> dict[str, Any] | None:
-    whatsapp = demo["channels"]["whatsapp"]
-    answer = await _ask(client, "GET", f"/v1/channels/{whatsapp['id']}", demo["admin_key"])
+    try:
+        whatsapp = demo["channels"]["whatsapp"]
+        id_, key = str(UUID(whatsapp["id"])), str(demo["admin_key"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    answer = await _ask(client, "GET", f"/v1/channels/{id_}", key)
     if not answer.is_success:
         return None
     # The ports may have moved since.
@@ -68,10 +73,6 @@ async def _seeded(client: httpx.AsyncClient, keys: Keys) -> dict[str, Any]:
         "secrets": signing,
     }
     return {"tenant_id": tenant["id"], "admin_key": admin_key, "agents": [], "channels": {"whatsapp": whatsapp}}
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    return json.loads(path.read_text()) if path.exists() else None
 
 
 async def _created(client: httpx.AsyncClient, path: str, key: str, body: Mapping[str, Any]) -> dict[str, Any]:

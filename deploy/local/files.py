@@ -1,7 +1,18 @@
 """Files that are whole or not there, and readable by their owner alone."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is no such file, or something else in it."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def write_private(path: Path, text: str) -> None:

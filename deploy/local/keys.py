@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from deploy.local.files import write_private
+from deploy.local.files import read_object, write_private
+from deploy.local.supervisor import StartError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,16 @@ class Keys:
 
     @classmethod
     def of(cls, root: Path) -> Self:
-        """The keys kept in `root`, made now if there are none."""
+        """The keys kept in `root`, made now if there are none; raises `StartError` when data lack theirs."""
         path = root / "secrets.json"
-        if path.exists():
-            return cls(**json.loads(path.read_text()))
+        kept = read_object(path)
+        if kept is not None and kept.keys() == {each.name for each in fields(cls)}:
+            return cls(**kept)
+        if path.exists() or (root / "postgres").exists():
+            raise StartError(
+                f"{path} is missing or damaged, and without its keys the data beside it cannot be read;\n"
+                "put it back, or clear them with `make reset`"
+            )
         keys = cls(
             root_key=base64.b64encode(secrets.token_bytes(32)).decode(),
             caller_private_key=_new_private_key(),

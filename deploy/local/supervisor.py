@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import psutil
 
-from deploy.local.files import write_private
+from deploy.local.files import read_object, write_private
 from deploy.local.journal import Journal
 
 _FIRST_PAUSE: Final = 0.2
@@ -271,12 +271,10 @@ class _Kept:
 
 def leftovers(root: Path) -> dict[str, psutil.Process]:
     """The processes named by `<root>/pids.json` that still run."""
-    path = root / "pids.json"
-    if not path.exists():
-        return {}
-    written, found = path.stat().st_mtime, {}
-    for name, pid in json.loads(path.read_text()).items():
-        with contextlib.suppress(psutil.NoSuchProcess):
+    path, found = root / "pids.json", dict[str, psutil.Process]()
+    for name, pid in (read_object(path) or {}).items():
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, TypeError, ValueError):
+            written = path.stat().st_mtime
             process = psutil.Process(pid)
             # A process younger than the file is a stranger who was given the number of one that is gone.
             if process.create_time() < written + 1 and _runs(process):

@@ -165,7 +165,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if not deliveries:
             return
         started = time.perf_counter()
-        if not await self._together(deliveries):
+        for delivery in deliveries:
+            # Each is a dead letter already, so that those which can be read stay together.
+            if delivery.unreadable and not self._fuse.blown:
+                await self._bury(delivery, delivery.unreadable)
+        if not self._fuse.blown and not await self._together(deliveries):
             queues: dict[TopicPartition, deque[Delivery]] = defaultdict(deque)
             for delivery in deliveries:
                 queues[delivery.place].append(delivery)
@@ -177,8 +181,6 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _together(self, deliveries: Sequence[Delivery]) -> bool:
         """Whether all took effect in one transaction; false means that none did, and that it was not an outage."""
-        if any(delivery.unreadable for delivery in deliveries):
-            return False
         failures = 0
         while True:
             try:
@@ -210,9 +212,6 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _try(self, delivery: Delivery) -> float | None:
         """None when the event is settled, with effect or as a dead letter; else how many seconds to wait."""
-        if delivery.unreadable:
-            await self._bury(delivery, delivery.unreadable)
-            return None
         try:
             await self._take_effect([delivery])
         except Poison as poison:
