@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
@@ -165,19 +166,30 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if not deliveries:
             return
         started = time.perf_counter()
-        for delivery in deliveries:
-            # Each is a dead letter already, so that those which can be read stay together.
-            if delivery.unreadable and not self._fuse.blown:
-                await self._bury(delivery, delivery.unreadable)
-        if not self._fuse.blown and not await self._together(deliveries):
-            queues: dict[TopicPartition, deque[Delivery]] = defaultdict(deque)
-            for delivery in deliveries:
-                queues[delivery.place].append(delivery)
-            for place, queue in queues.items():
-                if not self._fuse.blown:
-                    await self._one_by_one(place, queue)
+        # What cannot be read takes its own way, so that what can be read stays together.
+        for _, run in groupby(deliveries, key=lambda delivery: delivery.unreadable is None):
+            await self._handle_run([delivery for delivery in run if not self._is_held_back(delivery)])
         BATCH_SECONDS.observe(time.perf_counter() - started)
         BATCH_EVENTS.observe(len(deliveries))
+
+    def _is_held_back(self, delivery: Delivery) -> bool:
+        """Whether an earlier one of its partition waits to be tried again; it then waits behind it."""
+        stall = self._stalls.get(delivery.place)
+        if stall is not None:
+            stall.queue.append(delivery)
+        return stall is not None
+
+    async def _handle_run(self, deliveries: Sequence[Delivery]) -> None:
+        if self._fuse.blown or not deliveries:
+            return
+        if deliveries[0].unreadable is None and await self._together(deliveries):
+            return
+        queues: dict[TopicPartition, deque[Delivery]] = defaultdict(deque)
+        for delivery in deliveries:
+            queues[delivery.place].append(delivery)
+        for place, queue in queues.items():
+            if not self._fuse.blown:
+                await self._one_by_one(place, queue)
 
     async def _together(self, deliveries: Sequence[Delivery]) -> bool:
         """Whether all took effect in one transaction; false means that none did, and that it was not an outage."""
@@ -212,6 +224,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _try(self, delivery: Delivery) -> float | None:
         """None when the event is settled, with effect or as a dead letter; else how many seconds to wait."""
+        if delivery.unreadable is not None:
+            await self._bury(delivery, delivery.unreadable)
+            return None
         try:
             await self._take_effect([delivery])
         except Poison as poison:
