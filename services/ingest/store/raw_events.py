@@ -1,4 +1,4 @@
-"""Every query of ingest, tenant first."""
+"""Every query about what providers sent, tenant first."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.domain import KeptItem
-from services.ingest.models import Channel, ChannelTenant, DeliveryStatus, RawEvent
+from services.ingest.models import DeliveryStatus, RawEvent
 from shared.db import Rowset
 
 # Sorted by the unique key, so that two writers of the same items wait for each other instead of locking each other out.
@@ -31,30 +31,6 @@ ORDER BY tenant_id, channel_id, dedup_key
 ON CONFLICT (tenant_id, channel_id, dedup_key) DO NOTHING
 RETURNING id
 """)
-
-
-async def tenant_of_channel(channel_id: UUID, session: AsyncSession) -> UUID | None:
-    """Whose a channel is; the one question that is asked before the tenant is known."""
-    return await session.scalar(select(ChannelTenant.tenant_id).where(ChannelTenant.channel_id == channel_id))
-
-
-async def channels_of(tenant_id: UUID, session: AsyncSession, *, kind: str) -> Sequence[Channel]:
-    query = select(Channel).where(Channel.tenant_id == tenant_id, Channel.kind == kind)
-    return (await session.scalars(query)).all()
-
-
-async def channel(
-    tenant_id: UUID, channel_id: UUID, session: AsyncSession, *, for_update: bool = False
-) -> Channel | None:
-    query = select(Channel).where(Channel.tenant_id == tenant_id, Channel.id == channel_id)
-    return await session.scalar(query.with_for_update() if for_update else query)
-
-
-async def list_channels(tenant_id: UUID, session: AsyncSession, *, after: UUID | None, limit: int) -> Sequence[Channel]:
-    query = select(Channel).where(Channel.tenant_id == tenant_id).order_by(Channel.id).limit(limit)
-    if after is not None:
-        query = query.where(Channel.id > after)
-    return (await session.scalars(query)).all()
 
 
 async def keep_raw_events(rows: Sequence[KeptItem], session: AsyncSession) -> frozenset[UUID]:

@@ -1,0 +1,60 @@
+"""The providers' door: what they post is durable when it is acknowledged."""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+
+from fastapi import Request, Response
+from starlette.routing import Route, Router
+
+from services.ingest import handlers
+from services.ingest.api.counter import Counter
+from services.ingest.channels import CHANNELS
+from shared.http import Door, Forbidden, Unauthorized
+from shared.telemetry import WEBHOOK_ITEMS, WEBHOOKS_REFUSED
+
+WEBHOOK_BYTES = 5 * 1024 * 1024
+"""What one POST of a provider may have, many times what any sends."""
+
+LARGE_BYTES = 128 * 1024
+
+
+async def shake_hands(request: Request) -> Response:
+    """Answer the provider's question whether this address is ours."""
+    kind, channel_id = request.path_params["kind"], request.path_params["channel_id"]
+    counter: Counter = request.app.state.counter
+    channel = await counter.memory.get(kind, channel_id)
+    answer = CHANNELS[kind].handshake(request.query_params, channel.secrets)
+    if answer is None:
+        WEBHOOKS_REFUSED.labels(kind, "handshake").inc()
+        raise Forbidden("The verify token is not the one of this channel.")
+    return Response(answer, media_type="text/plain")
+
+
+async def receive(request: Request) -> Response:
+    """Take in what a provider posts; 200 means that it is durable, or was before."""
+    kind, channel_id = request.path_params["kind"], request.path_params["channel_id"]
+    counter: Counter = request.app.state.counter
+    channel = await counter.memory.get(kind, channel_id)
+    body = await request.body()
+    if not CHANNELS[kind].is_authentic(request.headers, body, channel.secrets):
+        WEBHOOKS_REFUSED.labels(kind, "signature").inc()
+        raise Unauthorized("The signature does not fit the body.")
+    read = partial(handlers.read_webhook, channel, body, counter.kernel.blind_index, datetime.now(UTC))
+    # One large body must not hold up all the others.
+    arrivals = read() if len(body) <= LARGE_BYTES else await asyncio.to_thread(read)
+    if arrivals:
+        await counter.commit.add(arrivals)
+    for arrival in arrivals:
+        WEBHOOK_ITEMS.labels(kind, arrival.row.state).inc()
+    return Response(status_code=200)
+
+
+_ADDRESS = "/webhooks/{kind}/{channel_id}"
+webhooks = Door(
+    Router(
+        [Route(_ADDRESS, shake_hands, methods=["GET"]), Route(_ADDRESS, receive, methods=["POST"])],
+        redirect_slashes=False,
+    ),
+    body_bytes=WEBHOOK_BYTES,
+)
