@@ -38,6 +38,13 @@ class PatientProtocol(HttpToolsProtocol):
         self._wait_no_more()
         super().on_headers_complete()
 
+    def shutdown(self) -> None:
+        """Let the request under way end, unless it is one that never would."""
+        super().shutdown()
+        # A connection that has asked for nothing yet has no scope.
+        if self.scope and self.scope.get("state", {}).get("endless"):  # type: ignore[redundant-expr]
+            self.transport.close()
+
     def _wait_for_headers(self) -> None:
         self._late = self.loop.call_later(HEADER_SECONDS, self.transport.close)
 
@@ -64,6 +71,9 @@ def main() -> None:
         server_header=False,
         # Whoever may say for whom he speaks must be named; else anyone could choose his address.
         proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,
+        # Whoever connects may send so much before he has said who he is.
+        ws_max_size=65_536,
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -49,6 +49,8 @@ class Kernel(Generic[S]):
     sealer: Sealer
     blind_index: BlindIndex
     app: FastAPI
+    start: Callable[[Callable[[], Awaitable[None]]], None]
+    """Gives the process one more part: it begins once the database is migrated, and one that fails ends the process."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,12 @@ class Service(Generic[S]):
     doors: Mapping[str, Door] = field(default_factory=dict)
     """By the beginning of their paths."""
     hears: Hears = field(default_factory=dict)
+    shows: Sequence[type[Event]] = ()
+    """What it reads without a group, each process all of it, to show it on."""
     says: Sequence[type[Event]] = ()
     does: Does = field(default_factory=dict)
-    furnish: Callable[[Kernel[S]], AbstractAsyncContextManager[None]] | None = None
-    """What else the process needs while it runs."""
+    furnish: Callable[[Kernel[S]], AbstractAsyncContextManager[Any]] | None = None
+    """What else the process needs while it runs; what it yields are the tools of jobs that call outside."""
     callers: Callable[[Kernel[S]], Callers] | None = None
     """How it learns who calls, when not from the gateway's signed context."""
 
@@ -97,6 +101,11 @@ class Service(Generic[S]):
         return app
 
     @property
+    def listens_to(self) -> frozenset[type[Event]]:
+        """All events that reach it, whether they take effect here or are only shown."""
+        return frozenset((*self.hears, *self.shows))
+
+    @property
     def metadata(self) -> MetaData:
         return self.tables.metadata
 
@@ -120,12 +129,8 @@ class Service(Generic[S]):
             pool=settings.database_pool,
             application=f"balcao-{self.name}",
         )
-        kernel = Kernel(settings, database, Sealer(root_key), BlindIndex(root_key), app)
-        callers = self.callers(kernel) if self.callers else ContextVerifier(settings.caller_public_key, self.name)
         publisher = Publisher(settings.broker_servers, idempotent=settings.broker_idempotent)
         consumer = Consumer(self.name, self.hears, database, settings)
-        worker = Worker(self.does, database)
-        app.state.desk = Desk(database, callers, Answers(kernel.sealer))
         app.state.readiness = Readiness(
             database,
             self.location,
@@ -133,13 +138,16 @@ class Service(Generic[S]):
             fuse=lambda: consumer.fuse_blown and "api" not in settings.parts,
         )
         app.state.answers = "api" in settings.parts
+        parts = _Parts(app.state.readiness)
+        kernel = Kernel(settings, database, Sealer(root_key), BlindIndex(root_key), app, parts.start)
+        callers = self.callers(kernel) if self.callers else ContextVerifier(settings.caller_public_key, self.name)
+        app.state.desk = Desk(database, callers, Answers(kernel.sealer))
         async with AsyncExitStack() as stack:
             stack.callback(tracing.shutdown)
             stack.push_async_callback(database.close)
             stack.push_async_callback(publisher.close)
-            if self.furnish is not None:
-                await stack.enter_async_context(self.furnish(kernel))
-            parts = _Parts(app.state.readiness)
+            tools = await stack.enter_async_context(self.furnish(kernel)) if self.furnish is not None else None
+            worker = Worker(self.does, database, tools)
             stack.push_async_callback(parts.stop)
             parts.start(partial(_contact, publisher))
             if "relay" in settings.parts and self.says:

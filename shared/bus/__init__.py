@@ -4,5 +4,18 @@ from shared.bus.consumer import Consumer, Handler
 from shared.bus.kafka import BrokerAwayError, Publisher
 from shared.bus.relay import Relay
 from shared.bus.retry import Fuse, Poison
+from shared.bus.tail import Beginning, Place, Placed, Tail
 
-__all__ = ["BrokerAwayError", "Consumer", "Fuse", "Handler", "Poison", "Publisher", "Relay"]
+__all__ = [
+    "Beginning",
+    "BrokerAwayError",
+    "Consumer",
+    "Fuse",
+    "Handler",
+    "Place",
+    "Placed",
+    "Poison",
+    "Publisher",
+    "Relay",
+    "Tail",
+]

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import KafkaError
 from sqlalchemy import text
 
-from shared.bus.kafka import incarnation, only_ours, subscription
+from shared.bus.kafka import end_subscription, incarnation, only_ours, subscription
 from shared.bus.retry import Fuse, Poison, wait_before
 from shared.bus.waves import waves
 from shared.db import Database, DeadLetter, UnitOfWork, is_outage
@@ -121,7 +121,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 log.warning("the broker does not answer", reason=describe(error), failures=failures)
                 await asyncio.sleep(wait_before(failures, first=0.2, longest=5))
             finally:
-                await _stop(kafka)
+                await end_subscription(kafka)
                 self._kafka = None
         if self._fuse.blown:
             FUSE_BLOWN.set(1)
@@ -402,12 +402,3 @@ def _uuid(value: str | None) -> UUID | None:
         return UUID(value) if value else None
     except ValueError:
         return None
-
-
-async def _stop(kafka: AIOKafkaConsumer) -> None:
-    try:
-        with only_ours():
-            async with asyncio.timeout(5):
-                await kafka.stop()
-    except (KafkaError, OSError, TimeoutError) as error:
-        log.info("the subscription did not end cleanly", reason=type(error).__name__)

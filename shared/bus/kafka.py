@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared.events import Record
 from shared.settings import ServiceSettings
 from shared.telemetry import BROKER_CONTACT
+
+log = structlog.get_logger()
 
 ACK_SECONDS = 5
 CLOSE_SECONDS = 2
@@ -167,3 +170,13 @@ def subscription(settings: ServiceSettings, *, group: str | None, client: str) -
         metadata_max_age_ms=settings.heartbeat_ms * 10,
         max_partition_fetch_bytes=2 * BATCH_BYTES,
     )
+
+
+async def end_subscription(kafka: AIOKafkaConsumer) -> None:
+    """Let go of a subscription, without waiting long for a broker that is away."""
+    try:
+        with only_ours():
+            async with asyncio.timeout(ACK_SECONDS):
+                await kafka.stop()
+    except (KafkaError, OSError, TimeoutError) as error:
+        log.info("reading did not end cleanly", reason=type(error).__name__)

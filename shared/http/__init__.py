@@ -1,10 +1,11 @@
 """The edge of a process: who calls, what is asked, one transaction, one shape of answer."""
 
 from shared.http.auth import Caller, Callers, ContextSigner, ContextVerifier, bearer, requires
-from shared.http.clients import outgoing_client
+from shared.http.clients import outgoing_client, was_never_sent
 from shared.http.edge import Body, Desk, Door, RequestEdge, TransactionRoute, Work
 from shared.http.etags import check_version, tell_version
 from shared.http.fields import Moment, Present, Words
+from shared.http.limits import Limit
 from shared.http.pages import Page, Pages, Paging
 from shared.http.problems import (
     BadRequest,
@@ -35,6 +36,7 @@ __all__ = [
     "Door",
     "Forbidden",
     "Invalid",
+    "Limit",
     "Moment",
     "NotFound",
     "Page",
@@ -57,4 +59,5 @@ __all__ = [
     "outgoing_client",
     "requires",
     "tell_version",
+    "was_never_sent",
 ]

@@ -143,6 +143,7 @@ class RequestEdge:
                 told = MutableHeaders(scope=message)
                 told["X-Request-Id"] = request_id
                 told.update(answer_headers)
+                scope["state"]["endless"] = told.get("content-type", "").startswith("text/event-stream")
             await send(message)
 
         door = self._door(scope)

@@ -1,8 +1,9 @@
 """Does the jobs that are due: one at a time for each key, with no transaction open while something outside is called.
 
 A job that only changes this database is done in the transaction that removes it, so that it takes effect once. A job
-that calls outside is claimed and committed, called without a transaction, and recorded in a second one; if the process
-dies in between, nobody knows what became of the call, and `lost` decides: it is never simply called again.
+that calls outside is claimed and committed, called without a transaction, and recorded in another one; if the process
+dies in between, nobody knows what became of the call, and `lost` decides: it is never simply called again. A slow call
+holds up the jobs of its own key and nobody else: so many jobs run at once, and each that ends makes room for the next.
 """
 
 import asyncio
@@ -27,20 +28,34 @@ log = structlog.get_logger()
 LEASE_SECONDS = 60
 CALL_SECONDS = 45
 IDLE_SECONDS = 0.2
-AT_ONCE = 16
+GATHER_SECONDS = 0.005
+"""After a job has ended, so that those that end with it are followed by one claim."""
+AT_ONCE = 64
 RECORDING = 4
-"""How many write at once, so that a burst of jobs leaves connections to the API."""
+"""How many are in a transaction at once, so that a burst of jobs leaves connections to the API."""
 ATTEMPTS = 10
 
 Handler = Callable[[Any, UnitOfWork], Awaitable[None]]
 
 
+class Again(Exception):
+    """Nothing was done yet, and it is too early: do it after so many seconds. That is no failure, and not counted."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """A job in two steps: `call` goes outside and returns what came of it, `record` writes that down."""
+    """A job in three steps: `read` what the call needs, `call` outside with it, `record` what came of that."""
 
-    call: Callable[[Any], Awaitable[Any]]
-    """Raises where nothing was done outside, and is called again; after a `TimeoutError` nobody knows."""
+    read: Callable[[Any, UnitOfWork], Awaitable[Any]]
+    call: Callable[[Any, Any], Awaitable[Any]]
+    """Given what `read` gave, and the tools of the service's `furnish`.
+
+    Raises where nothing was done outside, and is called again; after a `TimeoutError` nobody knows.
+    """
     record: Callable[[Any, Any, UnitOfWork], Awaitable[None]]
     lost: Handler
     """Writes down that the outcome of an earlier call is not known."""
@@ -63,7 +78,7 @@ RETURNING jobs.id, type, key, payload, attempts, lost
 _FINISH = text("DELETE FROM jobs WHERE id = :id AND attempts = :attempts RETURNING id")
 # Where a call was made, a lease that has run out stays and tells it.
 _PUT_OFF = text("""
-UPDATE jobs SET due_at = now() + :wait, lease_until = CASE WHEN :called THEN now() END
+UPDATE jobs SET due_at = now() + :wait, lease_until = CASE WHEN :called THEN now() END, attempts = :counted
 WHERE id = :id AND attempts = :attempts
 """)
 
@@ -71,9 +86,10 @@ WHERE id = :id AND attempts = :attempts
 class Worker:
     """Does one service's jobs for as long as it runs; several workers share them."""
 
-    def __init__(self, does: Does, database: Database, *, lease: float = LEASE_SECONDS) -> None:
+    def __init__(self, does: Does, database: Database, tools: Any = None, *, lease: float = LEASE_SECONDS) -> None:
         self._does = {job.type: (job, handler) for job, handler in does.items()}
         self._database = database
+        self._tools = tools
         self._lease = timedelta(seconds=lease)
         self._recording = asyncio.Semaphore(RECORDING)
         self._leaving = False
@@ -84,30 +100,43 @@ class Worker:
 
     async def run(self) -> None:
         """Do jobs until told to leave; a database that is away does not end it."""
+        running: set[asyncio.Task[None]] = set()
         failures = 0
-        while not self._leaving:
-            try:
-                done = await self.do_due()
-            except Exception as failure:
-                if not is_outage(failure):
-                    raise
-                failures += 1
-                await asyncio.sleep(wait_before(failures, first=0.2, longest=5))
-            else:
-                failures = 0
-                if not done:
-                    await asyncio.sleep(IDLE_SECONDS)
+        try:
+            while running or not self._leaving:
+                try:
+                    if not self._leaving:
+                        running |= await self._start(AT_ONCE - len(running))
+                    ended, running = await _ended(running)
+                    _raise_first(ended)
+                except Exception as failure:
+                    if not is_outage(failure):
+                        raise
+                    failures += 1
+                    await asyncio.sleep(wait_before(failures, first=0.2, longest=5))
+                else:
+                    failures = 0
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
     async def do_due(self) -> int:
         """Do the jobs that are due now; how many were tried."""
-        async with self._database.engine.begin() as connection:
-            claim = await connection.execute(_CLAIM, {"lease": self._lease, "at_once": AT_ONCE})
-            jobs = claim.all()
+        started = await self._start(AT_ONCE)
         # One that could not even be put off leaves the others to finish.
-        for failure in await asyncio.gather(*(self._do(row) for row in jobs), return_exceptions=True):
+        for failure in await asyncio.gather(*started, return_exceptions=True):
             if failure is not None:
                 raise failure
-        return len(jobs)
+        return len(started)
+
+    async def _start(self, at_once: int) -> set[asyncio.Task[None]]:
+        if not at_once:
+            return set()
+        async with self._database.engine.begin() as connection:
+            claim = await connection.execute(_CLAIM, {"lease": self._lease, "at_once": at_once})
+            jobs = claim.all()
+        return {asyncio.create_task(self._do(row)) for row in jobs}
 
     async def _do(self, row: Row[Any]) -> None:
         called = row.lost
@@ -117,6 +146,8 @@ class Worker:
                 handler = handler.lost if row.lost else await self._call(job, handler)
                 called = True
             await self._record(row, job, handler)
+        except Again as again:
+            await self._put_off(row, again.seconds, called=called, counted=row.attempts - 1)
         except Poison as never:
             await self._bury(row, str(never), called=called)
         except Exception as failure:
@@ -124,7 +155,8 @@ class Worker:
             if row.attempts >= ATTEMPTS and not is_outage(failure):
                 await self._bury(row, describe(failure), called=called)
             else:
-                await self._put_off(row, called=called)
+                wait = wait_before(row.attempts, first=0.5, longest=300)
+                await self._put_off(row, wait, called=called, counted=row.attempts)
         else:
             JOBS_DONE.labels(row.type, "done").inc()
 
@@ -137,12 +169,13 @@ class Worker:
         except ValidationError:
             raise Poison("its payload cannot be read any more") from None
 
-    @staticmethod
-    async def _call(job: Job, outside: Outside) -> Handler:
+    async def _call(self, job: Job, outside: Outside) -> Handler:
         """Call outside; what writes down how it went."""
+        async with self._recording, self._database.unit_of_work([job.tenant_id]) as uow:
+            needed = await outside.read(job, uow)
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                outcome = await outside.call(job)
+                outcome = await outside.call(needed, self._tools)
         except TimeoutError:
             return outside.lost
 
@@ -157,11 +190,10 @@ class Worker:
             if finished is not None:
                 await handler(job, uow)
 
-    async def _put_off(self, row: Row[Any], *, called: bool) -> None:
-        wait = timedelta(seconds=wait_before(row.attempts, first=0.5, longest=300))
-        async with self._database.engine.begin() as connection:
-            values = {"id": row.id, "attempts": row.attempts, "wait": wait, "called": called}
-            await connection.execute(_PUT_OFF, values)
+    async def _put_off(self, row: Row[Any], seconds: float, *, called: bool, counted: int) -> None:
+        values = {"wait": timedelta(seconds=seconds), "called": called, "counted": counted}
+        async with self._recording, self._database.engine.begin() as connection:
+            await connection.execute(_PUT_OFF, values | {"id": row.id, "attempts": row.attempts})
         JOBS_DONE.labels(row.type, "put off").inc()
 
     async def _bury(self, row: Row[Any], reason: str, *, called: bool) -> None:
@@ -171,6 +203,23 @@ class Worker:
                 return
             uow.session.add(_dead_letter(row, reason, uow, called=called))
         JOBS_DONE.labels(row.type, "died").inc()
+
+
+async def _ended(running: "set[asyncio.Task[None]]") -> "tuple[set[asyncio.Task[None]], set[asyncio.Task[None]]]":
+    """Those that have ended and those that have not, after the first has ended or a moment has passed."""
+    if not running:
+        await asyncio.sleep(IDLE_SECONDS)
+        return set(), set()
+    ended, _ = await asyncio.wait(running, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    if ended:
+        await asyncio.sleep(GATHER_SECONDS)
+    return {task for task in running if task.done()}, {task for task in running if not task.done()}
+
+
+def _raise_first(ended: "set[asyncio.Task[None]]") -> None:
+    for failure in [task.exception() for task in ended]:
+        if failure is not None:
+            raise failure
 
 
 def _tenant(row: Row[Any]) -> UUID:

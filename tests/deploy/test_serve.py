@@ -7,19 +7,19 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 import uvicorn
 from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deploy import serve
 from deploy.local.plan import HOST, free_ports
 from tests.support.waiting import until
 
+ANSWER = PlainTextResponse("here")
 HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"
 
 
 @asynccontextmanager
-async def served(port: int) -> AsyncIterator[None]:
-    config = uvicorn.Config(
-        PlainTextResponse("here"), HOST, port, http=serve.PatientProtocol, lifespan="off", log_level="warning"
-    )
+async def served(port: int, app: ASGIApp = ANSWER) -> AsyncIterator[None]:
+    config = uvicorn.Config(app, HOST, port, http=serve.PatientProtocol, lifespan="off", log_level="warning")
     server = uvicorn.Server(config)
 
     async def started() -> bool:
@@ -57,3 +57,20 @@ async def test_a_request_may_follow_another_later_than_a_head_may_take(monkeypat
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
+
+
+async def test_an_answer_that_never_ends_does_not_hold_up_a_stop() -> None:
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["endless"] = True
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"here", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    port = free_ports()["gateway"]
+    async with asyncio.timeout(3):
+        async with served(port, endless):
+            reader, writer = await asyncio.open_connection(HOST, port)
+            writer.write(HEAD + b"\r\n")
+            await reader.readuntil(b"here")
+        writer.close()

@@ -1,7 +1,7 @@
 """Jobs: done once, in turn for each key, and what calls outside is never called again without knowing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,8 +15,8 @@ from shared.bus.retry import Poison
 from shared.db import JOBS, Database, DeadLetter, Job, UnitOfWork
 from shared.db.tables import Claimed, KeptAnswer, Published, Waiting
 from shared.ids import earliest_id, new_id
-from shared.jobs import Does, Outside, Worker, sweep
-from shared.jobs.worker import ATTEMPTS
+from shared.jobs import Again, Does, Outside, Worker, sweep
+from shared.jobs.worker import AT_ONCE, ATTEMPTS
 from shared.settings import ServiceSettings
 from tests.support.events import message_received
 from tests.support.machine import BrokerAddress, Machine
@@ -64,8 +64,11 @@ class Provider:
         self.answers.set()
         self.failures: list[Exception] = []
 
-    async def call(self, job: Send) -> str:
-        self.calls.append(job.number)
+    async def read(self, job: Send, _: UnitOfWork) -> int:
+        return job.number
+
+    async def call(self, number: int, _: object) -> str:
+        self.calls.append(number)
         self.called.set()
         await self.answers.wait()
         return "sent"
@@ -82,7 +85,11 @@ class Provider:
 
     @property
     def does(self) -> Does:
-        return {Send: Outside(self.call, self.record, self.lost)}
+        return self.doing(self.call)
+
+    def doing(self, call: Callable[[int, Any], Awaitable[str]]) -> Does:
+        """The same with another call."""
+        return {Send: Outside(self.read, call, self.record, self.lost)}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -306,13 +313,13 @@ class TestOutside:
         provider = Provider()
         failures: list[Exception] = [ConnectionRefusedError()]
 
-        async def call(job: Send) -> str:
+        async def call(number: int, tools: object) -> str:
             if failures:
                 raise failures.pop()
-            return await provider.call(job)
+            return await provider.call(number, tools)
 
         await schedule(database, (Send(tenant_id=tenant_id, number=1), "a"))
-        worker = Worker({Send: Outside(call, provider.record, provider.lost)}, database)
+        worker = Worker(provider.doing(call), database)
         await worker.do_due()
         await make_due(database)
         await worker.do_due()
@@ -321,13 +328,100 @@ class TestOutside:
     async def test_a_call_that_took_too_long_is_lost(self, database: Database, tenant_id: UUID) -> None:
         provider = Provider()
 
-        async def call(_: Send) -> str:
+        async def call(_: int, __: object) -> str:
             raise TimeoutError
 
         await schedule(database, (Send(tenant_id=tenant_id, number=1), "a"))
-        await Worker({Send: Outside(call, provider.record, provider.lost)}, database).do_due()
+        await Worker(provider.doing(call), database).do_due()
         assert provider.recorded == [(1, "unknown")]
         assert not await waiting(database)
+
+    async def test_a_call_has_what_was_read_for_it_and_the_tools_of_the_process(
+        self, database: Database, tenant_id: UUID
+    ) -> None:
+        provider = Provider()
+        given: list[tuple[int, object]] = []
+
+        async def call(number: int, tools: object) -> str:
+            given.append((number, tools))
+            return "sent"
+
+        await schedule(database, (Send(tenant_id=tenant_id, number=1), "a"))
+        await Worker(provider.doing(call), database, "tools").do_due()
+        assert given == [(1, "tools")]
+
+    async def test_what_could_not_be_read_was_not_called(self, database: Database, tenant_id: UUID) -> None:
+        provider = Provider()
+
+        async def read(_: Send, __: UnitOfWork) -> int:
+            raise TimeoutError
+
+        await schedule(database, (Send(tenant_id=tenant_id, number=1), "a"))
+        does: Does = {Send: Outside(read, provider.call, provider.record, provider.lost)}
+        await Worker(does, database).do_due()
+        assert not provider.recorded
+        await make_due(database)
+        await Worker(provider.does, database).do_due()
+        assert provider.recorded == [(1, "sent")]
+
+    async def test_what_is_too_early_is_done_again_however_often_and_in_its_turn(
+        self, database: Database, tenant_id: UUID
+    ) -> None:
+        provider, tries = Provider(), 3 * ATTEMPTS
+
+        async def call(number: int, tools: object) -> str:
+            nonlocal tries
+            if number == 1 and tries:
+                tries -= 1
+                raise Again(30)
+            return await provider.call(number, tools)
+
+        await schedule(database, *((Send(tenant_id=tenant_id, number=number), "a") for number in (1, 2)))
+        worker = Worker(provider.doing(call), database)
+        await worker.do_due()
+        first, _ = await waiting(database)
+        assert first.attempts == 0
+        assert timedelta(seconds=25) < first.due_at - datetime.now(UTC) <= timedelta(seconds=30)
+        while await waiting(database):
+            await make_due(database)
+            await worker.do_due()
+        assert provider.recorded == [(1, "sent"), (2, "sent")]
+        assert not await letters(database, tenant_id)
+
+    async def test_a_slow_call_holds_up_nobody_else(self, database: Database, tenant_id: UUID) -> None:
+        provider = Provider()
+        provider.answers.clear()
+        others = 3 * AT_ONCE
+
+        async def call(number: int, tools: object) -> str:
+            return await provider.call(number, tools) if number == 0 else "sent"
+
+        await schedule(
+            database, *((Send(tenant_id=tenant_id, number=number), f"key {number}") for number in range(others + 1))
+        )
+        worker = Worker(provider.doing(call), database)
+        running = asyncio.create_task(worker.run())
+        await until(lambda: asyncio.sleep(0, len(provider.recorded) == others))
+        assert [job.payload["number"] for job in await waiting(database)] == [0]
+        worker.leave()
+        await asyncio.sleep(0)
+        assert not running.done(), "what was claimed was left behind"
+        provider.answers.set()
+        await running
+        assert provider.recorded[-1] == (0, "sent")
+
+    async def test_a_worker_that_is_ended_ends_its_calls(self, database: Database, tenant_id: UUID) -> None:
+        provider = Provider()
+        provider.answers.clear()
+        await schedule(database, (Send(tenant_id=tenant_id, number=1), "a"))
+        running = asyncio.create_task(Worker(provider.does, database).run())
+        await provider.called.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        provider.answers.set()
+        await asyncio.sleep(0)
+        assert not provider.recorded
+        assert len(await waiting(database)) == 1
 
     async def test_a_call_whose_outcome_could_not_be_recorded_is_not_made_again(
         self, database: Database, tenant_id: UUID
