@@ -5,13 +5,16 @@ PYTHONS := python3.13 python3.12 python3.11 python3.14 python3
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help run test test-kafka check format docs lock kafka kafka-stop reset environment install
+.PHONY: help run demo test test-kafka check format docs lock kafka kafka-stop reset environment install
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: environment ## start everything and stay until Ctrl-C; KAFKA=apache with Apache Kafka in place of the embedded broker
 	@exec $(PYTHON) -m deploy.local run --kafka $(KAFKA)
+
+demo: environment ## play a lively morning beside `make run`, to be watched here; ARGS="--minutes 1" shortens it
+	@exec $(PYTHON) -m deploy.simulator.demo $(ARGS)
 
 test: environment ## run all tests; ARGS="-k relay" narrows them
 	$(PYTHON) -m pytest -n 2 --dist loadscope $(ARGS)

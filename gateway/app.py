@@ -5,9 +5,10 @@ from pathlib import Path
 from gateway import api
 from gateway.docs_page import docs_page
 from gateway.models import Table
+from gateway.realtime import SHOWN, events, socket
 from gateway.routes import BEGINNINGS
 from gateway.settings import Settings
-from shared.events.gateway import ApiKeyChanged, TenantChanged
+from shared.events.gateway import ApiKeyChanged, TenantChanged, UserChanged
 from shared.service import Service
 
 service = Service(
@@ -16,8 +17,9 @@ service = Service(
     location=Path(__file__).parent,
     tables=Table,
     doors=dict.fromkeys(BEGINNINGS, api.passing),
-    api=[api.tenants, api.api_keys, api.door, docs_page],
-    says=[TenantChanged, ApiKeyChanged],
+    api=[api.tenants, api.users, api.api_keys, api.login, api.logout, events, socket, api.door, docs_page],
+    shows=list(SHOWN),
+    says=[TenantChanged, UserChanged, ApiKeyChanged],
     furnish=api.furnish,
     callers=api.callers,
 )

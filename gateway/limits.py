@@ -1,46 +1,32 @@
-"""How often a caller may come: counted a minute at a time, in this process."""
+"""How often a caller of the gateway may come, and how much he may hold open at once."""
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Hashable
 
-from shared.http import TooManyRequests
+from shared.http import Limit, TooManyRequests
 
-MINUTE = 60
-_REMEMBERED = 100_000
+__all__ = ["Limit", "Places"]
+
+_RETRY_SECONDS = 30
 
 
-class Limit:
-    """So many in a minute for each name."""
+class Places:
+    """So many at the same time, for each name and for all together."""
 
-    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.most = most
-        self._clock = clock
-        self._counts: OrderedDict[Hashable, tuple[int, int]] = OrderedDict()
+    def __init__(self, each: int, together: int) -> None:
+        self._each = each
+        self._free = together
+        self._taken: Counter[Hashable] = Counter()
 
-    def left(self, name: Hashable) -> int:
-        """How many are left to this name in this minute; below zero is too many."""
-        return self.most - self._count(name)
+    def take(self, name: Hashable) -> None:
+        """Take a place, to be left again; raises `TooManyRequests` when there is none."""
+        if not self._free or self._taken[name] >= self._each:
+            raise TooManyRequests("Too many are open already.", headers={"Retry-After": str(_RETRY_SECONDS)})
+        self._taken[name] += 1
+        self._free -= 1
 
-    def take(self, name: Hashable) -> int:
-        """Count one more; how many are left. Raises `TooManyRequests` when none was."""
-        count = self._count(name) + 1
-        self._counts[name] = (self._minute(), count)
-        self._counts.move_to_end(name)
-        if len(self._counts) > _REMEMBERED:
-            self._counts.popitem(last=False)
-        if count > self.most:
-            raise TooManyRequests(headers={"Retry-After": str(self.resets_in)})
-        return self.most - count
-
-    @property
-    def resets_in(self) -> int:
-        """Seconds until the minute is over."""
-        return MINUTE - int(self._clock() % MINUTE)
-
-    def _count(self, name: Hashable) -> int:
-        minute, count = self._counts.get(name, (-1, 0))
-        return count if minute == self._minute() else 0
-
-    def _minute(self) -> int:
-        return int(self._clock() // MINUTE)
+    def leave(self, name: Hashable) -> None:
+        self._free += 1
+        self._taken[name] -= 1
+        if not self._taken[name]:
+            del self._taken[name]

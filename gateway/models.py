@@ -1,4 +1,4 @@
-"""The gateway's tables: tenants and their API keys."""
+"""The gateway's tables: tenants, their users, API keys and log-ins."""
 
 from datetime import datetime
 from uuid import UUID
@@ -41,6 +41,8 @@ class ApiKey(Table):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
+    user_id: Mapped[UUID | None]
+    """As whom it calls, if not as itself."""
     label: Mapped[str] = mapped_column(info=personal("user.name"))
     role: Mapped[str] = mapped_column(info=not_personal())
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), info=not_personal())
@@ -48,3 +50,60 @@ class ApiKey(Table):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class User(Table):
+    """A member of a tenant's staff."""
+
+    __tablename__ = "users"
+    __table_args__ = (Index(None, "tenant_id", "email", unique=True), Index(None, "tenant_id", "id"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID]
+    name: Mapped[str] = mapped_column(info=personal("user.name"))
+    email: Mapped[str] = mapped_column(info=personal("user.name"))
+    """In its normal form."""
+    role: Mapped[str] = mapped_column(info=not_personal())
+    active: Mapped[bool]
+    password_hash: Mapped[str | None] = mapped_column(info=not_personal())
+    """argon2id; none for who never logs in."""
+    token_version: Mapped[int]
+    """Access tokens of other versions open nothing."""
+    version: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Login(Table):
+    """Whose an e-mail address is: the one thing that must be found before the tenant is known, and nothing more.
+
+    A user has two of them, one for his address alone and one for it at his tenant's slug.
+    """
+
+    __tablename__ = "logins"
+
+    fingerprint: Mapped[str] = mapped_column(primary_key=True, info=not_personal())
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID]
+
+
+class LoginFailures(Table):
+    """How often somebody failed to log in with an e-mail address, whether or not it is anybody's."""
+
+    __tablename__ = "login_failures"
+    __table_args__ = (Index(None, "since"),)
+
+    fingerprint: Mapped[str] = mapped_column(primary_key=True, info=not_personal())
+    failures: Mapped[int]
+    since: Mapped[datetime]
+
+
+class EndedToken(Table):
+    """An access token that was given back before its time."""
+
+    __tablename__ = "ended_tokens"
+    __table_args__ = (Index(None, "tenant_id", "expires_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID]
+    expires_at: Mapped[datetime]

@@ -1,109 +1,144 @@
 """One API over all services: the gateway says who calls, and passes on what is asked and what is answered."""
 
-from datetime import UTC, datetime
-from hmac import compare_digest
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Final
-from uuid import UUID
 
 import httpx
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
-from gateway import handlers
-from gateway.domain import PLATFORM_SCOPE, Key
-from gateway.limits import Limit
-from gateway.routes import destination
-from gateway.settings import Settings
-from shared.db import Database
-from shared.http import (
-    BadRequest,
-    Caller,
-    ContextSigner,
-    NotFound,
-    Unauthorized,
-    Unavailable,
-    bearer,
-)
-from shared.memory import Memory
+from gateway.authentication import Authenticator
+from gateway.limits import Places
+from gateway.routes import Destination, destination
+from shared.http import BadRequest, Caller, ContextSigner, NotFound, TooManyRequests, Unavailable
 from shared.telemetry import current_trace
 
-_ASKED: Final = ("accept", "content-type", "idempotency-key", "if-match")
+STREAMS: Final = 1_000
+"""Answers of which more may come that one gateway passes on at once."""
+_STREAMS_OF_ONE: Final = 20
+
+_ASKED: Final = ("accept", "content-type", "idempotency-key", "if-match", "last-event-id")
+_ASKED_BY_VISITORS: Final = (*_ASKED, "origin", "x-visitor-token")
 _ANSWERED: Final = ("content-type", "etag", "idempotency-replayed", "location", "retry-after", "allow")
-_REMEMBERED: Final = 10_000
+_STREAM: Final = "text/event-stream"
+# Whatever stands between here and the client must not gather the events before it passes them on.
+_AS_IT_COMES: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-PLATFORM: Final = Caller("platform", UUID(int=0), frozenset({PLATFORM_SCOPE}))
+# Any page may ask for what is open to everyone (Fetch standard, CORS): no cookie is ever looked at, and for which pages
+# a chat is there, its service decides by their origin.
+_TO_ANY_PAGE: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id",
+}
+_PREFLIGHT: Final = {
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
+    "Access-Control-Allow-Headers": ", ".join(_ASKED_BY_VISITORS),
+    "Access-Control-Max-Age": "600",
+}
 
-
-class KeyHolders:
-    """Knows callers by their API keys, and how often each may come."""
-
-    def __init__(self, settings: Settings, database: Database) -> None:
-        self._settings = settings
-        self._database = database
-        self._known: Memory[str, Caller] = Memory(_REMEMBERED)
-        self._per_key = Limit(settings.requests_per_minute_and_key)
-        self._per_tenant = Limit(settings.requests_per_minute_and_tenant)
-        self._refused = Limit(settings.refusals_per_minute_and_address)
-
-    async def identify(self, request: Request) -> Caller:
-        """The holder of the request's key; raises `Unauthorized`, and `TooManyRequests` for who comes too often."""
-        try:
-            caller = await self._caller(bearer(request))
-        except Unauthorized:
-            # Only who guesses is shut out: others may come from the same address.
-            self._refused.take(request.client.host if request.client else "unknown")
-            raise
-        self._count(caller, request)
-        return caller
-
-    async def _caller(self, token: str) -> Caller:
-        known = self._known.get(token)
-        if known is not None:
-            return known
-        if compare_digest(token.encode(), self._settings.platform_key.get_secret_value().encode()):
-            return PLATFORM
-        key = Key.parse(token)
-        caller = await handlers.caller_of(key, datetime.now(UTC), self._database) if key is not None else None
-        if caller is None:
-            raise Unauthorized
-        return self._known.keep(token, caller, seconds=self._settings.key_memory)
-
-    def _count(self, caller: Caller, request: Request) -> None:
-        limit = self._per_key
-        headers = request.scope["state"]["answer_headers"]
-        headers["RateLimit-Limit"] = str(limit.most)
-        headers["RateLimit-Remaining"] = str(max(0, limit.left(caller.id) - 1))
-        headers["RateLimit-Reset"] = str(limit.resets_in)
-        limit.take(caller.id)
-        self._per_tenant.take(caller.tenant_id)
+_ANSWER_SECONDS: Final = 10
+# A stream may last; but a service that sends not even a comment for so long is gone.
+_TIMEOUT: Final = httpx.Timeout(_ANSWER_SECONDS, connect=2.0, read=60.0)
 
 
 class Proxy:
     """Passes requests on to the services."""
 
-    def __init__(self, services: dict[str, httpx.AsyncClient], holders: KeyHolders, signer: ContextSigner) -> None:
+    def __init__(
+        self, services: dict[str, httpx.AsyncClient], authenticator: Authenticator, signer: ContextSigner
+    ) -> None:
         self._services = services
-        self._holders = holders
+        self._authenticator = authenticator
         self._signer = signer
+        self._streams = Places(_STREAMS_OF_ONE, STREAMS)
 
     async def pass_on(self, request: Request) -> Response:
-        """What the service answers; 503 while it is down."""
-        caller = await self._holders.identify(request)
+        """What the service answers, events as they come; 503 while it is down."""
         where = destination(request.url.path)
-        client = self._services.get(where.service) if where is not None else None
-        if where is None or client is None:
+        if where is not None and where.is_public:
+            return await self._pass_visitor_on(request, where)
+        caller = await self._authenticator.identify(request)
+        if where is None:
             raise NotFound
-        headers = {name: request.headers[name] for name in _ASKED if name in request.headers}
+        return await self._ask(request, where, caller, _ASKED)
+
+    async def _pass_visitor_on(self, request: Request, where: Destination) -> Response:
+        request.scope["state"]["answer_headers"].update(_TO_ANY_PAGE)
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=_PREFLIGHT)
+        return await self._ask(request, where, self._authenticator.visitor(request), _ASKED_BY_VISITORS)
+
+    async def _ask(self, request: Request, where: Destination, caller: Caller, asked: Sequence[str]) -> Response:
+        client = self._services.get(where.service)
+        if client is None:
+            raise NotFound
+        headers = {name: request.headers[name] for name in asked if name in request.headers}
         headers["authorization"] = f"Bearer {self._signer.sign(caller, where.service)}"
         if (trace := current_trace()) is not None:
             headers["traceparent"] = trace
         query = request.url.query
         url = f"{where.path}?{query}" if query else where.path
+        body = await request.body()
         try:
-            answer = await client.request(request.method, url, headers=headers, content=await request.body())
+            question = client.build_request(request.method, url, headers=headers, content=body, timeout=_TIMEOUT)
+            answer = await _answer(client, question)
         except (httpx.InvalidURL, UnicodeError):
             raise BadRequest("The address or a header cannot be passed on.") from None
-        except httpx.HTTPError:
+        except (httpx.HTTPError, TimeoutError):
             raise Unavailable(f"The {where.service} service does not answer.") from None
-        told = {name: answer.headers[name] for name in _ANSWERED if name in answer.headers}
-        return Response(answer.content, answer.status_code, told)
+        return await self._told(answer, caller)
+
+    async def _told(self, answer: httpx.Response, caller: Caller) -> Response:
+        headers = {name: answer.headers[name] for name in _ANSWERED if name in answer.headers}
+        if not _is_stream(answer):
+            return Response(answer.content, answer.status_code, headers)
+        try:
+            self._streams.take(caller.id)
+        except TooManyRequests:
+            await answer.aclose()
+            raise
+        return _Passing(answer, headers | _AS_IT_COMES, leave=partial(self._streams.leave, caller.id))
+
+
+async def _answer(client: httpx.AsyncClient, question: httpx.Request) -> httpx.Response:
+    """The answer, whole unless it is a stream; raises `TimeoutError`."""
+    async with asyncio.timeout(_ANSWER_SECONDS):
+        answer = await client.send(question, stream=True)
+        if not _is_stream(answer):
+            try:
+                await answer.aread()
+            finally:
+                await answer.aclose()
+    return answer
+
+
+class _Passing(StreamingResponse):
+    """An answer that is passed on piece by piece, until it ends or the client leaves."""
+
+    def __init__(self, answer: httpx.Response, headers: dict[str, str], *, leave: Callable[[], None]) -> None:
+        super().__init__(_pieces(answer), answer.status_code, headers)
+        self._answer = answer
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+            await self._answer.aclose()
+
+
+async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for piece in answer.aiter_bytes():
+            yield piece
+    except httpx.HTTPError:
+        # The service went away: the stream ends here, and the client comes again where it left off.
+        return
+
+
+def _is_stream(answer: httpx.Response) -> bool:
+    return str(answer.headers.get("content-type", "")).startswith(_STREAM)

@@ -8,7 +8,13 @@ SERVICES = ("ingest", "routing", "conversation", "metrics", "privacy")
 PUBLIC: dict[str, str] = {
     "channels": "ingest",
     "raw-events": "ingest",
+    "chat-sessions": "ingest",
     "waiting": "routing",
+    "queues": "routing",
+    "agents": "routing",
+    "offers": "routing",
+    "business-hours": "routing",
+    "auto-replies": "routing",
     "conversations": "conversation",
     "contacts": "conversation",
     "metrics": "metrics",
@@ -16,7 +22,13 @@ PUBLIC: dict[str, str] = {
 }
 """The first part of a path under /v1, and who answers it."""
 
-BEGINNINGS = tuple(f"/v1/{first}" for first in (*PUBLIC, "operations"))
+OF_CONVERSATIONS: dict[str, str] = {"assignee": "routing", "queue-position": "routing"}
+"""What of a conversation another service answers than the one that keeps it."""
+
+PASSAGES: dict[str, str] = {"chat": "ingest"}
+"""The first part of a path under /v1/public, where nobody says who he is."""
+
+BEGINNINGS = tuple(f"/v1/{first}" for first in (*PUBLIC, *(f"public/{first}" for first in PASSAGES), "operations"))
 """How the paths begin that other services answer."""
 
 # Nothing that a client, a proxy or a server might resolve differently than it was matched here.
@@ -29,15 +41,21 @@ class Destination:
 
     service: str
     path: str
+    is_public: bool = False
 
 
 def destination(path: str) -> Destination | None:
     """Where a public path leads; None when nowhere."""
     if not _PLAIN.fullmatch(path):
         return None
-    first, *rest = path.removeprefix("/v1/").split("/")
+    own = path.removeprefix("/v1")
+    first, *rest = own[1:].split("/")
+    if first == "conversations" and len(rest) == 2 and rest[1] in OF_CONVERSATIONS:
+        return Destination(OF_CONVERSATIONS[rest[1]], own)
     if first in PUBLIC:
-        return Destination(PUBLIC[first], path.removeprefix("/v1"))
+        return Destination(PUBLIC[first], own)
+    if first == "public" and len(rest) >= 2 and rest[0] in PASSAGES:
+        return Destination(PASSAGES[rest[0]], own, is_public=True)
     if first == "operations" and len(rest) >= 2 and rest[0] in SERVICES and rest[1] == "dead-letters":
         return Destination(rest[0], "/" + "/".join(rest[1:]))
     return None

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints
 
-from gateway.domain import COUNTRIES, SCOPES, Role
+from gateway.domain import COUNTRIES, LONGEST_PASSWORD, SCOPES, SHORTEST_PASSWORD, Role, is_common, normal_email
 from shared.http import Body, Moment, Present, Words
 
 # Not zones, but what a system's files of zones hold besides.
@@ -38,10 +38,28 @@ def _known_scope(value: str) -> str:
     return value
 
 
+def _uncommon(value: SecretStr) -> SecretStr:
+    if is_common(value.get_secret_value()):
+        raise ValueError("must not be among the commonest")
+    return value
+
+
 Name = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
 TimeZone = Annotated[str, AfterValidator(_known_zone), Field(examples=["America/Sao_Paulo"])]
 Locale = Literal["pt-BR", "pt-PT", "en", "es", "fr"]
 Scope = Annotated[str, AfterValidator(_known_scope)]
+Email = Annotated[
+    Words,
+    # As long as RFC 5321 lets an address be; whether it is anybody's, only a message to it would tell.
+    StringConstraints(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"),
+    AfterValidator(normal_email),
+    Field(examples=["joana@padaria.example"]),
+]
+Password = Annotated[
+    SecretStr,
+    Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD, examples=["pão quente às sete"]),
+    AfterValidator(_uncommon),
+]
 
 
 class NewTenant(Body):
@@ -84,10 +102,12 @@ class NewApiKey(Body):
         None, max_length=50, description="Less than the role allows; left out, all of it.", examples=[["contacts:read"]]
     )
     expires_at: Annotated[Moment, AfterValidator(_to_come)] | None = Field(None, description="Left out, it does not.")
+    user_id: UUID | None = Field(None, description="The user as whom it calls; left out, it calls as itself.")
 
 
 class ApiKeyShown(BaseModel):
     id: UUID
+    user_id: UUID | None
     label: str
     role: Role
     scopes: list[str]
@@ -102,3 +122,44 @@ class NewApiKeyShown(ApiKeyShown):
 
 class NewTenantShown(TenantShown):
     admin_key: NewApiKeyShown
+
+
+class NewUser(Body):
+    name: Name = Field(examples=["Joana Prado"])
+    email: Email
+    role: Role = Field(examples=["agent"])
+    password: Password | None = Field(None, description="Left out, he cannot log in until he is given one.")
+
+
+class UserChange(Body):
+    name: Present[Name] = Field(None, examples=["Joana Prado"])
+    role: Present[Role] = None
+    active: Present[bool] = None
+    password: Present[Password] = None
+
+
+class UserShown(BaseModel):
+    id: UUID
+    name: str
+    email: str
+    role: Role
+    active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class Credentials(Body):
+    email: Email
+    password: SecretStr = Field(min_length=1, max_length=LONGEST_PASSWORD, examples=["pão quente às sete"])
+    tenant_slug: Annotated[Words, StringConstraints(min_length=1, max_length=60)] | None = Field(
+        None,
+        description="Which tenant is meant; needed by who has the same address and password at several.",
+        examples=["padaria-do-largo"],
+    )
+
+
+class AccessTokenShown(BaseModel):
+    access_token: str = Field(examples=["eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9…"])
+    token_type: Literal["Bearer"] = Field("Bearer", description="As in RFC 6750.")
+    expires_in: int = Field(description="Seconds.", examples=[3600])
+    user: UserShown

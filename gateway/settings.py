@@ -17,7 +17,15 @@ class Settings(ServiceSettings):
     )
     requests_per_minute_and_key: int = Field(6_000, ge=1)
     requests_per_minute_and_tenant: int = Field(30_000, ge=1)
-    refusals_per_minute_and_address: int = Field(60, ge=1, description="failed authentications before 429")
+    public_requests_per_minute_and_address: int = Field(120, ge=1, description="of those who say not who they are")
+    refusals_per_minute_and_address: int = Field(60, ge=1, description="failed authentications and log-ins before 429")
     key_memory: float = Field(
-        3, gt=0, description="seconds for which a key is remembered, and may outlive its revocation"
+        3, gt=0, description="seconds for which a key or token is remembered, and may outlive its end"
     )
+    stream_events: int = Field(50_000, ge=1, description="events kept for streams that were cut off, in all")
+    stream_bytes: int = Field(64 * 1024 * 1024, ge=1, description="what these may have in memory")
+    stream_seconds: float = Field(600, gt=0, description="how long an event is kept for them")
+    stream_heartbeat: float = Field(15, gt=0, description="seconds of silence before a stream says that it lives")
+    stream_recheck: float = Field(3, gt=0, description="how often it is asked whether a stream's key is still good")
+    streams: int = Field(5_000, ge=1, description="streams open at once in this process")
+    streams_per_tenant: int = Field(1_000, ge=1)

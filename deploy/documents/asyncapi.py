@@ -2,7 +2,7 @@
 
 import tomllib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from deploy.documents.records import shown
@@ -81,18 +81,23 @@ def _channel(topic: Topic) -> JSON:
 
 
 def _operations(card: Service[Any]) -> JSON:
-    heard: dict[str, list[type[Event]]] = defaultdict(list)
-    for event in card.hears:
-        heard[event.topic()].append(event)
     operations: JSON = {}
     if card.says:
         operations[f"{card.name}-says"] = _operation("send", f"{card.name} says", card.says)
-    for topic, events in sorted(heard.items()):
-        speaker = topic.partition(".")[0]
+    for speaker, events in _by_speaker(card.hears):
         group = {"groupId": {"type": "string", "const": f"balcao.{card.name}"}, "bindingVersion": "0.5.0"}
         operation = _operation("receive", f"{card.name} hears {speaker}", events)
         operations[f"{card.name}-hears-{speaker}"] = {**operation, "bindings": {"kafka": group}}
+    for speaker, events in _by_speaker(card.shows):
+        operations[f"{card.name}-shows-{speaker}"] = _operation("receive", f"{card.name} shows {speaker}", events)
     return operations
+
+
+def _by_speaker(events: Iterable[type[Event]]) -> Sequence[tuple[str, list[type[Event]]]]:
+    heard: dict[str, list[type[Event]]] = defaultdict(list)
+    for event in events:
+        heard[event.topic().partition(".")[0]].append(event)
+    return sorted(heard.items())
 
 
 def _operation(action: str, title: str, events: Sequence[type[Event]]) -> JSON:

@@ -17,7 +17,7 @@ def event_map(cards: Sequence[Service[Any]]) -> str:
 def _rows(cards: Sequence[Service[Any]]) -> Iterator[str]:
     for speaker in cards:
         for event in speaker.says:
-            listeners = ", ".join(card.name for card in cards if event in card.hears)
+            listeners = ", ".join(card.name for card in cards if event in card.listens_to)
             yield f"| {speaker.name} | `{event.__name__}` | {listeners} |"
 
 

@@ -12,6 +12,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 
 from deploy.documents.schemas import JSON, merge, without_null, without_titles
 from deploy.processes import REPOSITORY
+from gateway.domain import PUBLIC_SCOPE
 from gateway.routes import public_path
 from shared.http.bodies import BODY_BYTES
 from shared.http.idempotency import LONGEST_KEY
@@ -35,8 +36,8 @@ from shared.service import Service
 _DESCRIPTION: Final = """\
 One API over all services of Balcão.
 
-* Every request carries `Authorization: Bearer <API key>`. A key belongs to one tenant; what is another tenant's is not
-  there (404). Each operation names the scope that the key must have.
+* Every request carries `Authorization: Bearer <API key or access token>`, save for those that are open to everyone. It
+  belongs to one tenant; what is another tenant's is not there (404). Each operation names the scope that it must have.
 * Times are RFC 3339 in UTC, ids are UUIDs, JSON is snake_case. A body with unknown fields is refused.
 * Lists come in pages: `next_cursor` of one page is the `cursor` of the next, and null on the last.
 * A `POST` with an `Idempotency-Key` takes effect once: for 24 hours the same key is given the first answer again.
@@ -48,10 +49,14 @@ _TAGS: Final = {
     "Conversations": "The one history: what customers and the tenant said to each other, and what the staff noted.",
     "Contacts": "The persons behind it, by whatever addresses they are reached.",
     "Channels": "Accounts at providers, and what the providers sent, item by item.",
-    "Routing": "Who waits for an answer.",
+    "Routing": "Queues, agents, offers, business hours, and who waits.",
     "Metrics": "Figures, each with its definition.",
     "Privacy": "The registers on which the rights of a person stand.",
+    "Web chat": "The visitor's side of a chat on a tenant's pages, without a key.",
+    "Realtime": "What happens, as it happens; the same over a WebSocket at `/v1/realtime`.",
     "Tenants": "The businesses that serve their customers here.",
+    "Users": "Who works for a tenant, and as what.",
+    "Access tokens": "Logging in and out.",
     "API keys": "Who may do what.",
     "Operations": "What could not take effect, service by service, and giving it another try.",
 }
@@ -61,8 +66,8 @@ _PROBLEMS: Final[Sequence[tuple[str, Problem]]] = (
         "The body is not in UTF-8, the cursor is of another list, or the `Idempotency-Key` is empty or too long.",
         BadRequest("The cursor is not one of this list.", slug="bad-cursor"),
     ),
-    ("No API key, or one that opens nothing.", Unauthorized()),
-    ("The key lacks the scope.", Forbidden("The scope conversations:write is needed.")),
+    ("No API key or access token, or one that opens nothing.", Unauthorized()),
+    ("The key or token lacks the scope.", Forbidden("The scope conversations:write is needed.")),
     ("Nothing of this tenant has this id.", NotFound()),
     (
         "It does not go with the present state, or the first request with this `Idempotency-Key` is still under way.",
@@ -78,7 +83,7 @@ _PROBLEMS: Final[Sequence[tuple[str, Problem]]] = (
         "The body or a parameter is not valid, or this `Idempotency-Key` came with another request before.",
         Invalid(errors=[{"pointer": "/labels/0", "detail": "String should have at least 1 character"}]),
     ),
-    ("This key, or its tenant, came too often within a minute.", TooManyRequests(headers={"Retry-After": "12"})),
+    ("Who calls, or his tenant, came too often within a minute.", TooManyRequests(headers={"Retry-After": "12"})),
     (
         "The service behind is down, or too busy just now; the others go on working.",
         Unavailable("The conversation service does not answer."),
@@ -87,12 +92,13 @@ _PROBLEMS: Final[Sequence[tuple[str, Problem]]] = (
 _PROBLEM_NAMES: Final = {problem.status: type(problem).__name__ for _, problem in _PROBLEMS}
 
 # A query parameter that is not known is refused everywhere.
-_ALWAYS: Final = {401, 403, 422, 429, 503}
+_ALWAYS: Final = {422, 429, 503}
+_WITH_A_KEY: Final = {401, 403}
 
 _HEADERS: Final[JSON] = {
     "ETag": ("The version of the resource, for `If-Match`.", {"type": "string", "examples": ['"3"']}),
     "Idempotency-Replayed": ("This is the answer to an earlier request.", {"type": "string", "const": "true"}),
-    "RateLimit-Limit": ("Requests that this key has in a minute.", {"type": "integer"}),
+    "RateLimit-Limit": ("Requests that the caller has in a minute.", {"type": "integer"}),
     "RateLimit-Remaining": ("How many of them are left.", {"type": "integer"}),
     "RateLimit-Reset": ("Seconds until the minute is over.", {"type": "integer"}),
     "Retry-After": ("Seconds to wait before the next try.", {"type": "integer"}),
@@ -149,7 +155,11 @@ def openapi(cards: Sequence[Service[Any]]) -> JSON:
         "paths": dict(sorted(paths.items())),
         "components": {
             "securitySchemes": {
-                "api_key": {"type": "http", "scheme": "bearer", "description": "An API key, `blc_…`."},
+                "api_key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key, `blc_…`, or an access token.",
+                },
             },
             "parameters": _PARAMETERS,
             "headers": {
@@ -177,12 +187,23 @@ class Operation:
         return path if self.service == "gateway" else public_path(self.service, path)
 
     @property
-    def scope(self) -> str:
-        """What the caller's key must allow."""
-        scopes = [scope for one in self.route.dependant.dependencies if (scope := getattr(one.call, "scope", None))]
+    def scope(self) -> str | None:
+        """What the caller's key must allow; None when it is enough that he has one."""
+        calls = [one.call for one in self.route.dependant.dependencies]
+        scopes: list[str | None] = [call.scope for call in calls if hasattr(call, "scope")]
         if len(scopes) != 1:
             raise ValueError(f"{self.method} {self.path} must require one scope, not {scopes}")
-        return str(scopes[0])
+        return scopes[0]
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it is open to those who say nothing of who they are."""
+        return self.scope == PUBLIC_SCOPE
+
+    @property
+    def is_before_the_door(self) -> bool:
+        """Whether the gateway answers it before it knows, and counts, a caller."""
+        return self.is_public and self.service == "gateway"
 
     @property
     def summary(self) -> str:
@@ -200,27 +221,31 @@ class Operation:
     def statuses(self) -> set[int]:
         """The problems that it can answer with, those that its description speaks of among them."""
         parameters = self.told.get("parameters", [])
+        always = _ALWAYS if self.is_public else _ALWAYS | _WITH_A_KEY
         posted, embodied = self.method == "POST", "requestBody" in self.told
         can = {
             400: posted or embodied or any(one["name"] == "cursor" for one in parameters),
             404: any(one["in"] == "path" for one in parameters),
-            409: posted,
+            409: posted and not self.is_before_the_door,
             412: self._calls("check_version"),
             408: embodied,
             413: embodied,
         }
         told = {int(status) for status in re.findall(r"\b4\d\d\b", self.told.get("description", ""))}
-        return told | _ALWAYS | {status for status, possible in can.items() if possible}
+        return told | always | {status for status, possible in can.items() if possible}
 
     def document(self, schemas: JSON) -> JSON:
         """The operation as the document shows it."""
-        needs = f"Needs the scope `{self.scope}`."
+        if self.is_public:
+            needs = "Open to everyone."
+        else:
+            needs = f"Needs the scope `{self.scope}`." if self.scope else "Needs no scope."
         document: JSON = {
             "tags": self.told["tags"],
             "summary": self.summary,
             "description": f"{self.told['description']}\n\n{needs}" if "description" in self.told else needs,
             "operationId": self.id,
-            "security": [{"api_key": [self.scope]}],
+            "security": [] if self.is_public else [{"api_key": [self.scope] if self.scope else []}],
         }
         if parameters := list(self._parameters()):
             document["parameters"] = parameters
@@ -231,7 +256,7 @@ class Operation:
     def _parameters(self) -> Iterator[JSON]:
         for one in self.told.get("parameters", []):
             yield {**one, "schema": without_null(one["schema"])}
-        if self.method == "POST":
+        if self.method == "POST" and not self.is_before_the_door:
             yield _ref("parameters", "IdempotencyKey")
         if self._calls("check_version"):
             yield _ref("parameters", "IfMatch")
@@ -249,10 +274,10 @@ class Operation:
         return responses | {str(one): _ref("responses", _PROBLEM_NAMES[one]) for one in sorted(self.statuses)}
 
     def _success(self, status: int) -> JSON:
-        headers = ["X-Request-Id", *_COUNTED]
+        headers = ["X-Request-Id", *(() if self.is_before_the_door else _COUNTED)]
         if self._calls("tell_version"):
             headers.append("ETag")
-        if self.method == "POST":
+        if self.method == "POST" and not self.is_before_the_door:
             headers.append("Idempotency-Replayed")
         told = self.told["responses"][str(status)]
         return {**told, "description": HTTPStatus(status).phrase, "headers": _headers(headers)}

@@ -16,17 +16,29 @@ from shared.events.conversation import (
     ConversationReopened,
     ConversationResolved,
     MessageAdded,
+    MessageQueued,
+    MessageStatusChanged,
 )
-from shared.events.gateway import ApiKeyChanged, TenantChanged
+from shared.events.gateway import ApiKeyChanged, TenantChanged, UserChanged
 from shared.events.ingest import (
     Address,
     AddressChanged,
     Attachment,
     Content,
+    DeliveryChanged,
     MessageEdited,
     MessageReceived,
     MessageRevoked,
     ReactionChanged,
+)
+from shared.events.routing import (
+    AutoReplyDecided,
+    ConversationAssigned,
+    ConversationOffered,
+    ConversationQueued,
+    ConversationUnassigned,
+    OfferEnded,
+    PresenceChanged,
 )
 from shared.ids import earliest_id
 
@@ -43,6 +55,7 @@ def _at(minutes: int) -> datetime:
 
 
 _TENANT, _CHANNEL, _CONTACT, _CONVERSATION, _API_KEY, _MESSAGE, _RAW_EVENT = map(_id, range(1, 8))
+_AGENT, _QUEUE, _OFFER, _REPLY = map(_id, range(8, 12))
 
 _TO_BAKERY: Final[Mapping[str, Any]] = {
     "tenant_id": _TENANT,
@@ -59,6 +72,7 @@ _OF_CONVERSATION: Final[Mapping[str, Any]] = {
     "channel_id": _CHANNEL,
     "channel_kind": "whatsapp",
 }
+_OF_CASE: Final[Mapping[str, Any]] = {name: value for name, value in _OF_CONVERSATION.items() if name != "channel_kind"}
 _QUESTION: Final = "Bom dia! O bolo já está pronto?"
 _CORRECTED: Final = "Bom dia! O bolo de sábado já está pronto?"
 _WAMID: Final = "wamid.HBgNNTU4Mjk5MDAwMDAwMRUCABIYFjNFQjA"
@@ -119,6 +133,40 @@ _STORY: Final[Sequence[Event]] = (
     ConversationReopened(**_OF_CONVERSATION, reopened_at=_at(10)),
     MessageRevoked(**_TO_BAKERY, sent_at=_at(11), provider_message_id=_WAMID),
     AddressChanged(**_TO_BAKERY, sent_at=_at(12), new_addresses=[Address(kind="wa_phone", value="5582990000002")]),
+    UserChanged(
+        tenant_id=_TENANT, user_id=_AGENT, name="Joana Prado", role="agent", active=True, version=1, changed_at=_at(13)
+    ),
+    PresenceChanged(tenant_id=_TENANT, agent_id=_AGENT, status="online", changed_at=_at(14)),
+    ConversationQueued(**_OF_CASE, queue_id=_QUEUE, queued_at=_at(2)),
+    AutoReplyDecided(
+        **_OF_CASE,
+        reply_id=_id(13),
+        kind="greeting",
+        text="Olá! Aqui é a Padaria do Largo. Já vamos atender você.",
+        decided_at=_at(16),
+    ),
+    ConversationOffered(**_OF_CASE, offer_id=_OFFER, agent_id=_AGENT, offered_at=_at(17), expires_at=_at(18)),
+    OfferEnded(**_OF_CASE, offer_id=_OFFER, agent_id=_AGENT, outcome="accepted", ended_at=_at(18)),
+    ConversationAssigned(**_OF_CASE, queue_id=_QUEUE, agent_id=_AGENT, assigned_at=_at(18)),
+    MessageQueued(
+        **_OF_CONVERSATION,
+        message_id=_REPLY,
+        attempt=1,
+        recipient=[Address(kind="wa_phone", value="5582990000001")],
+        content=Content(type="text", text="Bom dia, Maria! Fica pronto às 15 h."),
+        reply_to=_WAMID,
+        queued_at=_at(20),
+    ),
+    DeliveryChanged(
+        **_OF_CASE,
+        message_id=_REPLY,
+        attempt=1,
+        state="delivered",
+        provider_message_id="wamid.HBgNNTU4Mjk5MDAwMDAwMRUCABEYEjVCMzY",
+        occurred_at=_at(21),
+    ),
+    MessageStatusChanged(**_OF_CONVERSATION, message_id=_REPLY, status="delivered", changed_at=_at(21)),
+    ConversationUnassigned(**_OF_CASE, agent_id=_AGENT, reason="resolved", unassigned_at=_at(23)),
 )
 """Each a minute after the one before."""
 

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import shutil
 import signal
 import sys
@@ -20,7 +19,7 @@ _ROOT: Final = REPOSITORY / ".local"
 def main() -> int:
     arguments = _parser().parse_args()
     try:
-        ports = Ports(_port_base())
+        ports = Ports.of_environment()
         match arguments.command:
             case "run":
                 return asyncio.run(_run(ports, arguments.kafka))
@@ -51,13 +50,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _port_base() -> int:
-    text = os.environ.get("BALCAO_PORT_BASE", "8000")
-    if not text.isdecimal() or not 1024 <= int(text) <= 65_000:
-        raise StartError(f"BALCAO_PORT_BASE must be a number from 1024 to 65000, not {text!r}")
-    return int(text)
-
-
 async def _run(ports: Ports, kafka: Kind) -> int:
     """Serve until Ctrl-C, SIGTERM or a closed terminal; a second of them kills instead of stopping."""
     _cancel_on_signals()
@@ -65,7 +57,8 @@ async def _run(ports: Ports, kafka: Kind) -> int:
         async with running_set(_ROOT, ports.base, kafka=kafka, terminal=sys.stdout):
             print(
                 f"Balcão is ready: gateway {ports.url('gateway')} (documentation at /docs), "
-                f"webhooks {ports.url('ingest')}, demo tenant's key in {_ROOT / 'demo.json'}",
+                f"webhooks {ports.url('ingest')}, provider simulator {ports.url('simulator')} (/docs), "
+                f"demo tenant's key in {_ROOT / 'demo.json'}",
                 flush=True,
             )
             await asyncio.Event().wait()

@@ -1,11 +1,12 @@
 """What runs where: names, ports and environments of the local run, as data."""
 
 import json
+import os
 import random
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import psutil
 
@@ -15,7 +16,7 @@ from deploy.processes import PROCESSES
 from deploy.provision import ServiceDatabase
 
 HOST: Final = "127.0.0.1"
-_OTHER_PORTS: Final = {"postgres": 32, "broker": 92, "controller": 93}
+_OTHER_PORTS: Final = {"simulator": 10, "postgres": 32, "broker": 92, "controller": 93}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,14 @@ class Ports:
 
     base: int = 8000
 
+    @classmethod
+    def of_environment(cls) -> Self:
+        """From `BALCAO_PORT_BASE`, or 8000; raises `StartError` for what cannot be one."""
+        text = os.environ.get("BALCAO_PORT_BASE", "8000")
+        if not text.isdecimal() or not 1024 <= int(text) <= 65_000:
+            raise StartError(f"BALCAO_PORT_BASE must be a number from 1024 to 65000, not {text!r}")
+        return cls(int(text))
+
     def __getitem__(self, name: str) -> int:
         return self.base + (PROCESSES.index(name) if name in PROCESSES else _OTHER_PORTS[name])
 
@@ -31,6 +40,7 @@ class Ports:
         return iter((*PROCESSES, *_OTHER_PORTS))
 
     def url(self, process: str) -> str:
+        """Where a process, or the simulator, answers."""
         return f"http://{HOST}:{self[process]}"
 
     def ensure_free(self, *names: str) -> None:
@@ -105,6 +115,6 @@ def _own_settings(process: str, ports: Ports, keys: Keys) -> dict[str, str]:
                 "SERVICES": json.dumps(services),
             }
         case "ingest":
-            return {"PUBLIC_URL": ports.url("ingest")}
+            return {"PUBLIC_URL": ports.url("ingest"), "WHATSAPP_URL": f"{ports.url('simulator')}/whatsapp"}
         case _:
             return {}

@@ -1,4 +1,4 @@
-"""The whole set on one machine: Postgres, a broker, the six processes and a demo tenant."""
+"""The whole set on one machine: Postgres, a broker, the six processes, a simulated provider and a demo tenant."""
 
 import asyncio
 import contextlib
@@ -19,6 +19,7 @@ from deploy.local.journal import Journal
 from deploy.local.keys import Keys
 from deploy.local.plan import HOST, Ports, database_of, environment_of
 from deploy.local.postgres import Postgres
+from deploy.local.simulator import Simulator
 from deploy.local.supervisor import Program, Supervisor, supervised
 from deploy.migrate import variable_of
 from deploy.processes import PROCESSES, REPOSITORY
@@ -51,8 +52,12 @@ class RunningSet:
     def ingest_url(self) -> str:
         return self.ports.url("ingest")
 
+    @property
+    def simulator_url(self) -> str:
+        return self.ports.url("simulator")
+
     def pids(self) -> dict[str, int]:
-        """The live processes by name: the six, "postgres" and "broker"."""
+        """The live processes by name: the six, "simulator", "postgres" and "broker"."""
         return self.supervisor.pids()
 
     def kill(self, name: str) -> None:
@@ -91,8 +96,10 @@ async def running_set(
                 for process in PROCESSES
             }
             programs = [_process(name, ports, plan, journal) for name, plan in plans.items()]
-            await supervisor.start(*programs, within=_READY_SECONDS)
+            simulator = Simulator(ports)
+            await supervisor.start(simulator.program(), *programs, within=_READY_SECONDS)
             demo = await demo_tenant(root / "demo.json", ports.url("gateway"), keys)
+            await simulator.connect(demo["channels"]["whatsapp"], keys)
             yield RunningSet(ports, demo, supervisor)
 
 

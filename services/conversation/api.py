@@ -1,5 +1,6 @@
 """The history by API: conversations, their messages and notes, and contacts."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,16 +9,18 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.conversation import handlers, store
 from services.conversation.domain import Status
-from services.conversation.handlers import ChangeConversation
+from services.conversation.handlers import Answer, ChangeConversation
 from services.conversation.models import Contact, ContactAddress, Conversation, Message, Note
 from services.conversation.schemas import (
     AddressShown,
+    AuthorShown,
     ContactChange,
     ContactShown,
     ConversationChange,
     ConversationShown,
     MessageShown,
     NewContact,
+    NewMessage,
     NewNote,
     NoteShown,
 )
@@ -106,9 +109,35 @@ async def list_messages(
     rows = await store.list_messages(
         caller.tenant_id, conversation.id, uow.session, after=paging.after(datetime, int), limit=paging.more
     )
-    known = [row.provider_message_id for row in rows if row.provider_message_id is not None]
-    reactions = await store.reactions_to(caller.tenant_id, conversation.channel_id, known, uow.session)
+    reactions = await _reactions(conversation, rows, uow)
     return paging.page(rows, lambda row: _show_message(row, reactions), lambda row: (row.sent_at, row.seq))
+
+
+@conversations.post("/{conversation_id}/messages", status_code=201, summary="Answer a conversation")
+async def add_message(conversation_id: UUID, body: NewMessage, caller: WriteConversations, uow: Work) -> MessageShown:
+    """Queue a message to the contact; `status` tells from then on what becomes of it.
+
+    409 for a resolved conversation, and for a contact without an address on its channel.
+    """
+    conversation = await _conversation(caller, conversation_id, uow, for_update=True)
+    answer = Answer(body.text, body.reply_to)
+    return _show_message(await handlers.answer_conversation(conversation, caller.id, answer, uow), {})
+
+
+@conversations.post(
+    "/{conversation_id}/messages/{message_id}/attempts", status_code=201, summary="Send a message again"
+)
+async def add_attempt(conversation_id: UUID, message_id: UUID, caller: WriteConversations, uow: Work) -> MessageShown:
+    """Send again what failed, or of what nothing is known: in the latter case the customer may get it twice.
+
+    409 for every other message, and in a resolved conversation.
+    """
+    conversation = await _conversation(caller, conversation_id, uow)
+    message = await store.message(caller.tenant_id, conversation.id, message_id, uow.session, for_update=True)
+    if message is None:
+        raise NotFound
+    await handlers.send_again(conversation, message, uow)
+    return _show_message(message, await _reactions(conversation, [message], uow))
 
 
 @conversations.get("/{conversation_id}/notes", summary="List a conversation's notes")
@@ -184,6 +213,11 @@ async def _contact(caller: Caller, contact_id: UUID, uow: UnitOfWork, *, for_upd
     return contact
 
 
+async def _reactions(conversation: Conversation, rows: Sequence[Message], uow: UnitOfWork) -> dict[str, list[str]]:
+    known = [row.provider_message_id for row in rows if row.provider_message_id is not None]
+    return await store.reactions_to(conversation.tenant_id, conversation.channel_id, known, uow.session)
+
+
 def _show_conversation(row: Conversation) -> ConversationShown:
     fields: dict[str, Any] = {name: getattr(row, name, None) for name in ConversationShown.model_fields}
     return ConversationShown(**fields | {"message_count": row.last_seq})
@@ -192,7 +226,13 @@ def _show_conversation(row: Conversation) -> ConversationShown:
 def _show_message(row: Message, reactions: dict[str, list[str]]) -> MessageShown:
     fields: dict[str, Any] = {name: getattr(row, name, None) for name in MessageShown.model_fields}
     found = reactions.get(row.provider_message_id or "", [])
-    return MessageShown(**fields | {"type": row.content_type, "reactions": found})
+    return MessageShown(**fields | {"type": row.content_type, "reactions": found, "author": _author(row)})
+
+
+def _author(row: Message) -> AuthorShown | None:
+    """An inbound message is the contact's without being said so."""
+    kind = "contact" if row.direction == "inbound" else row.author_kind
+    return AuthorShown(kind=kind, id=row.author_id) if kind is not None else None
 
 
 def _show_note(row: Note) -> NoteShown:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from services.conversation import api, handlers
-from services.conversation.handlers import WakeConversation
+from services.conversation.handlers import AppendEcho, WakeConversation
 from services.conversation.models import Table
 from services.conversation.settings import Settings
 from shared.events.conversation import (
@@ -13,8 +13,18 @@ from shared.events.conversation import (
     ConversationReopened,
     ConversationResolved,
     MessageAdded,
+    MessageQueued,
+    MessageStatusChanged,
 )
-from shared.events.ingest import AddressChanged, MessageEdited, MessageReceived, MessageRevoked, ReactionChanged
+from shared.events.ingest import (
+    AddressChanged,
+    DeliveryChanged,
+    MessageEdited,
+    MessageReceived,
+    MessageRevoked,
+    ReactionChanged,
+)
+from shared.events.routing import AutoReplyDecided, ConversationAssigned, ConversationQueued, ConversationUnassigned
 from shared.service import Service
 
 service = Service(
@@ -29,6 +39,11 @@ service = Service(
         MessageRevoked: [handlers.revoke_messages],
         ReactionChanged: [handlers.keep_reactions],
         AddressChanged: [handlers.learn_addresses],
+        DeliveryChanged: [handlers.record_deliveries],
+        ConversationQueued: [handlers.show_decisions],
+        ConversationAssigned: [handlers.show_decisions],
+        ConversationUnassigned: [handlers.show_decisions],
+        AutoReplyDecided: [handlers.queue_auto_replies],
     },
     says=[
         ContactAdded,
@@ -37,7 +52,9 @@ service = Service(
         ConversationChanged,
         ConversationResolved,
         MessageAdded,
+        MessageQueued,
+        MessageStatusChanged,
     ],
-    does={WakeConversation: handlers.wake_conversation},
+    does={WakeConversation: handlers.wake_conversation, AppendEcho: handlers.append_held_echo},
 )
 app = service.asgi

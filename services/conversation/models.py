@@ -84,6 +84,10 @@ class Conversation(Table):
     queue_id: Mapped[UUID | None]
     assignee_id: Mapped[UUID | None]
     """Routing's decisions, shown here; they do not touch `version`."""
+    routed_at: Mapped[datetime | None]
+    """When routing said what is shown; what it said before that is late and changes nothing."""
+    answer_to: Mapped[list[Any] | None] = mapped_column(info=personal("contact.address"))
+    """The addresses under which the contact was last heard of here, `{kind, value}` each, the best one first."""
     last_seq: Mapped[int]
     last_message_at: Mapped[datetime | None]
     snoozed_until: Mapped[datetime | None]
@@ -115,10 +119,33 @@ class Message(Table):
     content: Mapped[dict[str, Any]] = mapped_column(info=personal("message.content"))
     provider_message_id: Mapped[str | None] = mapped_column(info=not_personal())
     reply_to: Mapped[str | None] = mapped_column(info=not_personal())
+    author_kind: Mapped[str | None] = mapped_column(info=not_personal())
+    author_id: Mapped[str | None] = mapped_column(info=not_personal())
+    """Who wrote what was sent from here."""
+    status: Mapped[str | None] = mapped_column(info=not_personal())
+    """What became of a message that was sent from here; none of all others."""
+    status_at: Mapped[datetime | None]
+    attempt: Mapped[int | None]
+    error_code: Mapped[str | None] = mapped_column(info=not_personal())
+    error_title: Mapped[str | None] = mapped_column(info=not_personal())
+    same_as: Mapped[UUID | None]
+    """The message that this one turned out to be the echo of; what has one is not shown."""
     sent_at: Mapped[datetime]
     received_at: Mapped[datetime]
     edited_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class HeldEcho(Table):
+    """An echo that waits until it is clear whether it is that of a message sent from here; as it was on the wire."""
+
+    __tablename__ = "held_echoes"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID]
+    headers: Mapped[dict[str, Any]] = mapped_column(info=not_personal())
+    data: Mapped[bytes] = mapped_column(info=not_personal())
+    personal: Mapped[bytes] = mapped_column(info=personal("message.content"))
 
 
 class Reaction(Table):

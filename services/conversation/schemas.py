@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from services.conversation.domain import Priority, Status
+from services.conversation.domain import LONGEST_TEXT, MessageStatus, Priority, Status
 from shared.http import Body, Moment, Present, Words
 
 ATTRIBUTES_BYTES = 20_000
@@ -43,7 +43,7 @@ class ConversationShown(BaseModel):
     contact_id: UUID
     channel_id: UUID
     channel_kind: str = Field(examples=["whatsapp"])
-    queue_id: UUID | None = Field(description="Where it waits; null while it is in no queue.")
+    queue_id: UUID | None = Field(description="Where it waits, or waited before it was assigned; null without a queue.")
     assignee_id: UUID | None = Field(description="Who answers; null while nobody does.")
     priority: Priority
     labels: list[str]
@@ -67,6 +67,21 @@ class ConversationChange(Body):
     attributes: Present[Attributes] = Field(None, description="All of them; those left out are gone.")
 
 
+class NewMessage(Body):
+    text: Words = Field(
+        min_length=1,
+        max_length=LONGEST_TEXT,
+        description="4096 characters at most on WhatsApp.",
+        examples=["Bom dia! Já estou a ver o seu pedido."],
+    )
+    reply_to: UUID | None = Field(None, description="The id of the message of this conversation that it quotes.")
+
+
+class AuthorShown(BaseModel):
+    kind: str = Field(examples=["contact", "agent", "system"])
+    id: str | None = Field(description="The agent or key that wrote it; null for the contact and for Balcão itself.")
+
+
 class MessageShown(BaseModel):
     id: UUID
     seq: int = Field(description="The order of arrival: gap-free within the conversation, never renumbered.")
@@ -77,7 +92,16 @@ class MessageShown(BaseModel):
     reply_to: str | None = Field(description="The provider's id of the message that it quotes.")
     provider_message_id: str | None
     reactions: list[str]
-    sent_at: datetime = Field(description="By the provider's clock.")
+    author: AuthorShown | None = Field(description="null for what was written in another app of the provider's.")
+    status: MessageStatus | None = Field(
+        description="What became of a message sent from here, never less known save by a new attempt; else null.",
+        examples=["queued"],
+    )
+    status_at: datetime | None = Field(description="When that happened.")
+    attempt: int | None = Field(description="How often it was sent; 1 at first.", examples=[1])
+    error_code: str | None = Field(description="Why it failed, or is not known, in the provider's code.")
+    error_title: str | None
+    sent_at: datetime = Field(description="By the provider's clock; of a message sent from here, when it was queued.")
     received_at: datetime
     edited_at: datetime | None
     revoked_at: datetime | None

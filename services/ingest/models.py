@@ -83,3 +83,83 @@ class DeliveryStatus(Table):
     error_code: Mapped[int | None]
     error_title: Mapped[str | None] = mapped_column(info=not_personal())
     callback_data: Mapped[str | None] = mapped_column(info=not_personal())
+
+
+class ChatSession(Table):
+    """A visitor of a web chat, known again by his token."""
+
+    __tablename__ = "chat_sessions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID]
+    channel_id: Mapped[UUID]
+    token_digest: Mapped[bytes] = mapped_column(info=not_personal())
+    name: Mapped[str | None] = mapped_column(info=personal("contact.name"))
+    email: Mapped[str | None] = mapped_column(info=personal("contact.address"))
+    """As he told it; nobody has verified it, so that it is no address of a contact."""
+    pre_chat: Mapped[dict[str, Any]] = mapped_column(info=personal("contact.attributes"))
+    """His answers to what was asked before the chat, by the questions' keys."""
+    locale: Mapped[str | None] = mapped_column(info=not_personal())
+    last_step: Mapped[int]
+    """Numbers what happened here; whoever writes messages of a session holds its row first."""
+    typing_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+
+
+class ChatMessage(Table):
+    """What a visitor wrote, or what was written to him."""
+
+    __tablename__ = "chat_messages"
+    __table_args__ = (
+        Index(None, "tenant_id", "session_id", "client_message_id", unique=True),
+        Index(None, "tenant_id", "session_id", "added_step", unique=True),
+        Index(None, "tenant_id", "session_id", "changed_step"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID]
+    session_id: Mapped[UUID]
+    client_message_id: Mapped[UUID | None]
+    """The visitor's own name of what he wrote; the same twice is one message."""
+    conversation_id: Mapped[UUID | None]
+    contact_id: Mapped[UUID | None]
+    attempt: Mapped[int | None]
+    """With the two above, what is told of a message that was written to the visitor."""
+    direction: Mapped[str] = mapped_column(info=not_personal())
+    content: Mapped[dict[str, Any]] = mapped_column(info=personal("message.content"))
+    reply_to: Mapped[str | None] = mapped_column(info=not_personal())
+    status: Mapped[str] = mapped_column(info=not_personal())
+    """sent, delivered or read."""
+    added_step: Mapped[int]
+    """Its place in the session."""
+    changed_step: Mapped[int]
+    """When the visitor's pages were last to learn something of it."""
+    sent_at: Mapped[datetime]
+
+
+class Send(Table):
+    """One attempt to send a message, and what became of it."""
+
+    __tablename__ = "sends"
+    __table_args__ = (Index(None, "tenant_id", "channel_id", "provider_message_id"),)
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    message_id: Mapped[UUID] = mapped_column(primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    channel_id: Mapped[UUID]
+    channel_kind: Mapped[str] = mapped_column(info=not_personal())
+    conversation_id: Mapped[UUID]
+    contact_id: Mapped[UUID]
+    recipient: Mapped[list[Any] | None] = mapped_column(info=personal("contact.address"))
+    """Kept until it is known what became of the attempt, as is the content: after that, the history alone has them."""
+    content: Mapped[dict[str, Any] | None] = mapped_column(info=personal("message.content"))
+    reply_to: Mapped[str | None] = mapped_column(info=not_personal())
+    state: Mapped[str] = mapped_column(info=not_personal())
+    """queued, or one of `DELIVERY_STATES`."""
+    provider_message_id: Mapped[str | None] = mapped_column(info=not_personal())
+    error_code: Mapped[str | None] = mapped_column(info=not_personal())
+    error_title: Mapped[str | None] = mapped_column(info=not_personal())
+    queued_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    """When it came into its state, by the clock of whoever told it."""

@@ -1,1 +1,1 @@
-"""Routing decides who answers; for now it knows which conversations wait for an answer, and since when."""
+"""Routing decides who answers: queues, agents, offers, business hours, and what a customer is told while he waits."""

@@ -3,13 +3,25 @@
 from pathlib import Path
 
 from services.routing import api, handlers
+from services.routing.handlers import WithdrawOffer
 from services.routing.models import Table
 from services.routing.settings import Settings
 from shared.events.conversation import (
     ConversationChanged,
+    ConversationOpened,
     ConversationReopened,
     ConversationResolved,
     MessageAdded,
+)
+from shared.events.gateway import TenantChanged, UserChanged
+from shared.events.routing import (
+    AutoReplyDecided,
+    ConversationAssigned,
+    ConversationOffered,
+    ConversationQueued,
+    ConversationUnassigned,
+    OfferEnded,
+    PresenceChanged,
 )
 from shared.service import Service
 
@@ -18,12 +30,33 @@ service = Service(
     settings=Settings,
     location=Path(__file__).parent,
     tables=Table,
-    api=[api.waiting],
+    api=[
+        api.waiting,
+        api.queues,
+        api.agents,
+        api.offers,
+        api.conversations,
+        api.business_hours,
+        api.auto_replies,
+    ],
     hears={
-        MessageAdded: [handlers.note_message],
-        ConversationReopened: [handlers.reopen_case],
-        ConversationChanged: [handlers.note_status],
-        ConversationResolved: [handlers.close_case],
+        TenantChanged: [handlers.keep_tenants],
+        UserChanged: [handlers.keep_agents],
+        ConversationOpened: [handlers.open_cases],
+        MessageAdded: [handlers.note_messages],
+        ConversationReopened: [handlers.reopen_cases],
+        ConversationChanged: [handlers.note_statuses],
+        ConversationResolved: [handlers.close_cases],
     },
+    says=[
+        ConversationQueued,
+        ConversationOffered,
+        OfferEnded,
+        ConversationAssigned,
+        ConversationUnassigned,
+        AutoReplyDecided,
+        PresenceChanged,
+    ],
+    does={WithdrawOffer: handlers.withdraw_offer},
 )
 app = service.asgi

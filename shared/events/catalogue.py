@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.events import conversation, gateway, ingest
+from shared.events import conversation, gateway, ingest, routing
 from shared.events.base import Event, UnreadableRecordError
 
 DAY: Final = 86_400
@@ -26,6 +26,7 @@ TOPICS: Final[Mapping[str, Topic]] = {
     for topic in (
         Topic("ingest.events"),
         Topic("conversation.events"),
+        Topic("routing.events"),
         Topic("gateway.events", partitions=4, compacted=True),
     )
 }
@@ -41,7 +42,7 @@ def _types(event: type[Event]) -> Iterator[type[Event]]:
 EVENTS: Final[Mapping[str, type[Event]]] = {
     kind.type: kind
     for kind in _types(Event)
-    if kind.__module__ in {conversation.__name__, gateway.__name__, ingest.__name__}
+    if kind.__module__ in {conversation.__name__, gateway.__name__, ingest.__name__, routing.__name__}
 }
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.events.base import Event
+from shared.events.ingest import Address, Content
 from shared.personal import Personal, Plain
 
 STATUSES = ["open", "pending", "snoozed", "resolved"]
@@ -78,6 +79,37 @@ class MessageAdded(OfConversation):
     message_id: Plain[UUID]
     seq: Plain[int]
     direction: Plain[str] = Field(examples=["inbound", "outbound"])
+    author_kind: Plain[str | None] = Field(None, examples=["contact", "agent", "system"])
+    author_id: Plain[str | None] = None
+    """The agent or key that wrote it; none for a contact and for what Balcão says by itself."""
     content_type: Plain[str]
     text: Annotated[str | None, Personal("message.content")] = None
     sent_at: Plain[datetime]
+
+
+class MessageQueued(OfConversation):
+    """A message of the tenant's is to be sent; whoever sends it tells what becomes of it."""
+
+    type = "conversation.message-queued.v1"
+
+    message_id: Plain[UUID]
+    attempt: Plain[int]
+    """1 at first; a higher one is an agent's decision to send again what failed, or of which nothing is known."""
+    recipient: Annotated[list[Address], Personal("contact.address")] = Field(min_length=1)
+    """All addresses of the contact on this channel, the one that he used last first."""
+    content: Annotated[Content, Personal("message.content")]
+    reply_to: Plain[str | None] = None
+    """The provider's id of the message that this one quotes."""
+    queued_at: Plain[datetime]
+
+
+class MessageStatusChanged(OfConversation):
+    """What became of a message that was to be sent; never backwards."""
+
+    type = "conversation.message-status-changed.v1"
+
+    message_id: Plain[UUID]
+    status: Plain[str] = Field(examples=["sent", "delivered", "read", "failed", "unknown"])
+    error_code: Plain[str | None] = None
+    error_title: Plain[str | None] = None
+    changed_at: Plain[datetime]

@@ -40,3 +40,18 @@ class ApiKeyChanged(Event):
     created_at: Plain[datetime]
     expires_at: Plain[datetime | None] = None
     revoked_at: Plain[datetime | None] = None
+
+
+class UserChanged(Event):
+    """A user as he stands now; whoever may serve customers is an agent to routing."""
+
+    type = "gateway.user-changed.v1"
+    keyed_by = "user_id"
+    about = "user_id"
+
+    user_id: Plain[UUID]
+    name: Annotated[str, Personal("user.name")]
+    role: Plain[str] = Field(examples=["admin", "supervisor", "agent", "dpo", "integration", "viewer"])
+    active: Plain[bool]
+    version: Plain[int]
+    changed_at: Plain[datetime]

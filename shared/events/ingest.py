@@ -159,3 +159,27 @@ class AddressChanged(FromChannel):
     type = "ingest.address-changed.v1"
 
     new_addresses: Annotated[list[Address], Personal("contact.address")] = Field(min_length=1)
+
+
+DELIVERY_STATES = ["sent", "delivered", "read", "failed", "unknown"]
+"""From least to most known; `failed` and `unknown` are left by a later word of the provider or a new attempt only."""
+
+
+class DeliveryChanged(Event):
+    """What became of a message that was to be sent, as far as the provider has told."""
+
+    type = "ingest.delivery-changed.v1"
+    keyed_by = "conversation_id"
+    about = "contact_id"
+
+    conversation_id: Plain[UUID]
+    contact_id: Plain[UUID]
+    channel_id: Plain[UUID]
+    message_id: Plain[UUID]
+    attempt: Plain[int]
+    state: Plain[str] = Field(examples=DELIVERY_STATES)
+    provider_message_id: Plain[str | None] = None
+    error_code: Plain[str | None] = None
+    error_title: Plain[str | None] = None
+    """In words of the provider or ours; it never holds content or an address."""
+    occurred_at: Plain[datetime]

@@ -12,10 +12,10 @@ ROOMS = ("gateway", "services", "shared")
 
 VIOLATIONS = {
     "houses": ("shared/ids.py", "from services.ingest import domain"),
-    "strangers": ("services/routing/handlers.py", "from services.conversation import models"),
+    "strangers": ("services/routing/handlers/cases.py", "from services.conversation import models"),
     "floors": ("services/metrics/store.py", "from services.metrics import api"),
     "front-door": ("gateway/models.py", "from gateway import handlers"),
-    "pure-domain": ("services/routing/domain.py", "import asyncio"),
+    "pure-domain": ("services/routing/domain/cases.py", "import asyncio"),
     "kernel": ("shared/events/base.py", "from shared import db"),
     "broker": ("services/ingest/handlers/webhooks.py", "import aiokafka"),
 }

@@ -33,7 +33,7 @@ def tracked(*endings: str) -> Iterator[Path]:
 
 def test_each_event_has_one_speaker_and_somebody_who_listens() -> None:
     speakers = Counter(event for service in SERVICES.values() for event in service.says)
-    listeners = {event for service in SERVICES.values() for event in service.hears}
+    listeners = {event for service in SERVICES.values() for event in service.listens_to}
     assert speakers == Counter(EVENTS.values())
     assert listeners == set(EVENTS.values())
 

@@ -17,6 +17,7 @@ def test_the_base_moves_all_ports() -> None:
         "conversation": 9003,
         "metrics": 9004,
         "privacy": 9005,
+        "simulator": 9010,
         "postgres": 9032,
         "broker": 9092,
         "controller": 9093,

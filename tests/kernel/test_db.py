@@ -31,7 +31,11 @@ from tests.support.outbox import said
 from tests.support.server import away
 from tests.support.services import SERVICES
 
-EXEMPT = {"channel_tenants": "asked before the tenant is known; it holds nothing but ids"}
+EXEMPT = {
+    "channel_tenants": "asked before the tenant is known; it holds nothing but ids",
+    "logins": "asked before the tenant is known; it holds nothing but ids and fingerprints",
+    "login_failures": "of nobody's tenant: fingerprints, whether or not they are anybody's",
+}
 """The tables with a tenant_id and without a row policy, and why."""
 
 

@@ -1,5 +1,13 @@
 """The history's pure decisions."""
 
+from services.conversation.domain.answers import (
+    LONGEST_TEXT,
+    MessageStatus,
+    in_order_of_use,
+    longest_text,
+    may_be_sent_again,
+    settles,
+)
 from services.conversation.domain.history import (
     USER_ID,
     ForbiddenChangeError,
@@ -14,18 +22,27 @@ from services.conversation.domain.history import (
     wakes,
 )
 from services.conversation.domain.phone_numbers import candidates
+from services.conversation.domain.routing import Routed, latest
 
 __all__ = [
+    "LONGEST_TEXT",
     "USER_ID",
     "ForbiddenChangeError",
     "Holder",
+    "MessageStatus",
     "Place",
     "Priority",
+    "Routed",
     "Status",
     "StatusChange",
     "candidates",
     "change_status",
+    "in_order_of_use",
+    "latest",
+    "longest_text",
+    "may_be_sent_again",
     "place",
     "recognise",
+    "settles",
     "wakes",
 ]

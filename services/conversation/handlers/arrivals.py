@@ -1,21 +1,17 @@
 """What comes in from the channels takes its place in the history: decided one by one, read and written in sets."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from services.conversation import store
 from services.conversation.domain import USER_ID, Holder, Place, Priority, Status, candidates, place, recognise, wakes
+from services.conversation.handlers.telling import message_added, of
 from services.conversation.models import Reaction
 from services.conversation.store import AddressKey, Change, MessageKey, NewMessage, Thread, ThreadKey
-from shared.db import UnitOfWork
-from shared.events.conversation import (
-    ContactAdded,
-    ConversationChanged,
-    ConversationOpened,
-    ConversationReopened,
-    MessageAdded,
-)
+from shared.db import Job, UnitOfWork
+from shared.events.conversation import ContactAdded, ConversationChanged, ConversationOpened, ConversationReopened
 from shared.events.ingest import (
     Address,
     AddressChanged,
@@ -27,13 +23,44 @@ from shared.events.ingest import (
     ReactionChanged,
 )
 
+ECHO_WAITS: Final = timedelta(seconds=30)
+"""How long an echo is held at most: longer than a provider takes to answer to what is sent through it."""
+
+IN_FLIGHT: Final = timedelta(hours=1)
+"""How old a message may be that is looked for among those on their way."""
+
+
+class AppendEcho(Job):
+    """An echo has waited long enough."""
+
+    type = "conversation.append-echo"
+
+    event_id: UUID
+
 
 async def append_messages(events: Sequence[MessageReceived], uow: UnitOfWork) -> None:
-    """Give each message its contact, its conversation and its number."""
+    """Give each message its contact, its conversation and its number.
+
+    A provider may echo what was sent from here before it has told its id of it. So an echo is held while a message of
+    ours to the same person is on its way: when that has its id, the echo is known by it and nothing is shown twice.
+    """
+    await _append(events, uow, holds=True)
+
+
+async def append_held_echo(job: AppendEcho, uow: UnitOfWork) -> None:
+    """Append an echo that was held, unless it has become clear which message it is of."""
+    echo = await store.take_echo(job.tenant_id, job.event_id, uow.session)
+    if echo is not None:
+        await _append([echo], uow, holds=False)
+
+
+async def _append(events: Sequence[MessageReceived], uow: UnitOfWork, *, holds: bool) -> None:
     events = await _not_yet_appended(events, uow)
     if not events:
         return
     contacts = await _recognise_senders(events, uow)
+    if holds and not (events := await _hold_echoes(events, contacts, uow)):
+        return
     keys = {_thread_key(event, contacts) for event in events}
     arrivals = _Arrivals(await store.threads(keys, uow.session), uow)
     for event in events:
@@ -55,6 +82,8 @@ class _Arrivals:
         thread = self._thread_for(event, key)
         thread.last_seq += 1
         thread.last_message_at = max(thread.last_message_at or event.sent_at, event.sent_at)
+        if event.direction == "inbound" or thread.id in self._new:
+            thread.answer_to = _plain(event.sender)
         if thread.id not in self._new:
             self._changed[thread.id] = thread
         message = NewMessage(
@@ -72,7 +101,8 @@ class _Arrivals:
             sent_at=event.sent_at,
         )
         self._messages.append(message)
-        self._uow.emit(_message_added(message, thread), caused_by=event)
+        author = "contact" if event.direction == "inbound" else None
+        self._uow.emit(message_added(message, thread, author_kind=author), caused_by=event)
 
     def _thread_for(self, event: MessageReceived, key: ThreadKey) -> Thread:
         thread = self._threads.get(key)
@@ -86,11 +116,11 @@ class _Arrivals:
             return self._begin(event, key)
         if where is Place.REOPENS:
             thread.status, thread.resolved_at = Status.OPEN, None
-            told = _of(thread) | {"reopened_at": self._uow.now}
+            told = of(thread) | {"reopened_at": self._uow.now}
             self._uow.emit(ConversationReopened(**told), caused_by=event)
         elif wakes(event.direction, thread.status):
             thread.status = Status.OPEN
-            told = _of(thread) | {"priority": thread.priority, "labels": thread.labels, "changed_at": self._uow.now}
+            told = of(thread) | {"priority": thread.priority, "labels": thread.labels, "changed_at": self._uow.now}
             self._uow.emit(ConversationChanged(**told, status=thread.status), caused_by=event)
         return thread
 
@@ -109,7 +139,7 @@ class _Arrivals:
             resolved_at=None,
         )
         self._threads[key] = self._new[thread.id] = thread
-        self._uow.emit(ConversationOpened(**_of(thread), opened_at=self._uow.now), caused_by=event)
+        self._uow.emit(ConversationOpened(**of(thread), opened_at=self._uow.now), caused_by=event)
         return thread
 
     async def write(self) -> None:
@@ -175,12 +205,16 @@ async def keep_reactions(events: Sequence[ReactionChanged], uow: UnitOfWork) -> 
 async def learn_addresses(events: Sequence[AddressChanged], uow: UnitOfWork) -> None:
     """Know a contact by his new addresses too, unless they are somebody else's: numbers are handed on to strangers."""
     known = await _known(events, [[*event.sender, *event.new_addresses] for event in events], uow)
+    reached: dict[ThreadKey, list[dict[str, str]]] = {}
     for event in events:
         contact_id = recognise(event.sender, _lookup(event, known))
         new = [key for address in event.new_addresses if (key := _address_key(event, address)) not in known]
         if contact_id is not None and new:
             _hold(known, new, contact_id, event.new_addresses)
             await store.add_addresses([_address_row(key, contact_id, uow) for key in new], uow.session)
+            reached[ThreadKey(event.tenant_id, contact_id, event.channel_id)] = _plain(event.new_addresses)
+    if reached:
+        await store.answer_to(reached, uow.session)
 
 
 async def _not_yet_appended(events: Sequence[MessageReceived], uow: UnitOfWork) -> list[MessageReceived]:
@@ -189,6 +223,26 @@ async def _not_yet_appended(events: Sequence[MessageReceived], uow: UnitOfWork) 
         first.setdefault(_message_key(event, event.provider_message_id), event)
     known = await store.known_messages(list(first), uow.session)
     return [event for key, event in first.items() if key not in known]
+
+
+async def _hold_echoes(
+    events: Sequence[MessageReceived], contacts: dict[tuple[UUID, str], UUID], uow: UnitOfWork
+) -> list[MessageReceived]:
+    """Put off the echoes that may be of messages on their way; those events that need not wait."""
+    keys = {_thread_key(event, contacts) for event in events if event.direction == "outbound"}
+    if not keys:
+        return list(events)
+    awaited = await store.in_flight(keys, uow.session, since=uow.now - IN_FLIGHT)
+
+    def waits(event: MessageReceived) -> bool:
+        return event.direction == "outbound" and _thread_key(event, contacts) in awaited
+
+    held = [event for event in events if waits(event)]
+    store.hold_echoes(held, uow.session)
+    for echo in held:
+        job = AppendEcho(tenant_id=echo.tenant_id, event_id=echo.envelope.id)
+        uow.schedule(job, key=f"echo:{echo.sender_ref}", due_at=uow.now + ECHO_WAITS)
+    return [event for event in events if not waits(event)]
 
 
 async def _recognise_senders(events: Sequence[MessageReceived], uow: UnitOfWork) -> dict[tuple[UUID, str], UUID]:
@@ -280,23 +334,5 @@ def _shown(content: Content) -> dict[str, Any]:
     return content.model_dump(mode="json", exclude_none=True, exclude_defaults=True, exclude={"text", "type"})
 
 
-def _of(thread: Thread) -> dict[str, Any]:
-    return {
-        "tenant_id": thread.tenant_id,
-        "conversation_id": thread.id,
-        "contact_id": thread.contact_id,
-        "channel_id": thread.channel_id,
-        "channel_kind": thread.channel_kind,
-    }
-
-
-def _message_added(message: NewMessage, thread: Thread) -> MessageAdded:
-    return MessageAdded(
-        **_of(thread),
-        message_id=message.id,
-        seq=message.seq,
-        direction=message.direction,
-        content_type=message.content_type,
-        text=message.text,
-        sent_at=message.sent_at,
-    )
+def _plain(addresses: Sequence[Address]) -> list[dict[str, str]]:
+    return [{"kind": address.kind, "value": address.value} for address in addresses]

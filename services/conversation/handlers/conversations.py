@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.conversation import store
 from services.conversation.domain import ForbiddenChangeError, Status, change_status
+from services.conversation.handlers.telling import of
 from services.conversation.models import Conversation, Note
 from shared.db import Job, UnitOfWork, is_unique_violation
 from shared.events.conversation import ConversationChanged, ConversationReopened, ConversationResolved
@@ -99,13 +100,7 @@ def _status(
 
 
 def _tell(conversation: Conversation, before: str, uow: UnitOfWork) -> None:
-    who = {
-        "tenant_id": conversation.tenant_id,
-        "conversation_id": conversation.id,
-        "contact_id": conversation.contact_id,
-        "channel_id": conversation.channel_id,
-        "channel_kind": conversation.channel_kind,
-    }
+    who = of(conversation)
     if conversation.status == Status.RESOLVED and before != Status.RESOLVED:
         uow.emit(ConversationResolved(**who, resolved_at=uow.now))
     elif conversation.status != Status.RESOLVED and before == Status.RESOLVED:

@@ -1,5 +1,10 @@
-"""Every query of conversation: behind what arrives, and of what the tenant asks."""
+"""Every query of conversation: behind what arrives, what is sent and who answers, and of what the tenant asks."""
 
+from services.conversation.store.answers import (
+    conversations_to_answer,
+    messages_here,
+    recipients,
+)
 from services.conversation.store.arrivals import (
     AddressKey,
     Change,
@@ -11,15 +16,20 @@ from services.conversation.store.arrivals import (
     add_contacts,
     add_conversations,
     add_messages,
+    answer_to,
     apply_parked,
     change_conversations,
     change_messages,
     hold_addresses,
+    hold_echoes,
+    in_flight,
     known_addresses,
     known_messages,
     react,
+    take_echo,
     threads,
 )
+from services.conversation.store.deliveries import Outgoing, give_up_names, outgoing, settle
 from services.conversation.store.questions import (
     ConversationFilter,
     addresses_of,
@@ -29,8 +39,10 @@ from services.conversation.store.questions import (
     list_conversations,
     list_messages,
     list_notes,
+    message,
     reactions_to,
 )
+from services.conversation.store.routing import show_routed
 
 __all__ = [
     "AddressKey",
@@ -38,6 +50,7 @@ __all__ = [
     "ConversationFilter",
     "MessageKey",
     "NewMessage",
+    "Outgoing",
     "Thread",
     "ThreadKey",
     "add_addresses",
@@ -45,19 +58,31 @@ __all__ = [
     "add_conversations",
     "add_messages",
     "addresses_of",
+    "answer_to",
     "apply_parked",
     "change_conversations",
     "change_messages",
     "contact",
     "conversation",
+    "conversations_to_answer",
+    "give_up_names",
     "hold_addresses",
+    "hold_echoes",
+    "in_flight",
     "known_addresses",
     "known_messages",
     "list_contacts",
     "list_conversations",
     "list_messages",
     "list_notes",
+    "message",
+    "messages_here",
+    "outgoing",
     "react",
     "reactions_to",
+    "recipients",
+    "settle",
+    "show_routed",
+    "take_echo",
     "threads",
 ]

@@ -1,18 +1,21 @@
 """The queries behind what arrives: in sets, tenant first."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, text
+from sqlalchemy import delete, insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.conversation.domain import USER_ID, Holder
-from services.conversation.models import Contact, ContactAddress, Reaction
+from services.conversation.models import Contact, ContactAddress, HeldEcho, Reaction
+from services.conversation.store.deliveries import Outgoing
 from shared.db import Rowset
+from shared.events import Record
+from shared.events.ingest import MessageReceived
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class AddressKey:
     value: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class ThreadKey:
     """A contact on a channel account: there is one open conversation of it at most."""
 
@@ -58,6 +61,8 @@ class Thread:
     last_seq: int
     last_message_at: datetime | None
     resolved_at: datetime | None
+    answer_to: list[dict[str, str]] | None = field(default=None, repr=False)
+    """Where the contact was just heard of; None leaves what is known of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,14 @@ class NewMessage:
     provider_message_id: str
     reply_to: str | None
     sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    tenant_id: UUID
+    contact_id: UUID
+    channel_id: UUID
+    addresses: list[dict[str, str]] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +129,15 @@ FROM {_WANTED_THREADS}, LATERAL (
 ) AS c
 """)
 
+# Of these contacts and channels those where a message waits to be sent, or to be told of.
+_IN_FLIGHT = text(f"""
+SELECT tenant_id, contact_id, channel_id FROM {_WANTED_THREADS} WHERE EXISTS (
+  SELECT FROM conversations c JOIN messages m ON m.tenant_id = c.tenant_id AND m.conversation_id = c.id
+  WHERE c.tenant_id = wanted.tenant_id AND c.contact_id = wanted.contact_id AND c.channel_id = wanted.channel_id
+    AND m.sent_at >= CAST(:since AS timestamptz) AND m.status = 'queued'
+)
+""")
+
 _NEW_THREADS = Rowset(
     "row",
     id="uuid",
@@ -127,6 +149,7 @@ _NEW_THREADS = Rowset(
     priority="text",
     last_seq="int",
     last_message_at="timestamptz",
+    answer_to="jsonb",
 )
 _ADD_CONVERSATIONS = text(f"""
 INSERT INTO conversations ({_NEW_THREADS.columns}, labels, attributes, version, created_at, updated_at)
@@ -135,15 +158,31 @@ FROM {_NEW_THREADS} ORDER BY tenant_id, contact_id, channel_id
 """)
 
 _CHANGED_THREADS = Rowset(
-    "row", id="uuid", tenant_id="uuid", status="text", last_seq="int", last_message_at="timestamptz"
+    "row",
+    id="uuid",
+    tenant_id="uuid",
+    status="text",
+    last_seq="int",
+    last_message_at="timestamptz",
+    answer_to="jsonb",
 )
 _CHANGE_CONVERSATIONS = text(f"""
 UPDATE conversations AS c SET
   status = row.status, last_seq = row.last_seq, last_message_at = row.last_message_at,
   resolved_at = CASE WHEN row.status = 'resolved' THEN c.resolved_at END,
   snoozed_until = CASE WHEN row.status = 'snoozed' THEN c.snoozed_until END,
+  answer_to = coalesce(row.answer_to, c.answer_to),
   version = c.version + (c.status <> row.status)::int, updated_at = clock_timestamp()
 FROM {_CHANGED_THREADS} WHERE c.tenant_id = row.tenant_id AND c.id = row.id
+""")
+
+_REACHED = Rowset("row", tenant_id="uuid", contact_id="uuid", channel_id="uuid", addresses="jsonb")
+_ANSWER_TO = text(f"""
+WITH held AS MATERIALIZED (
+  SELECT c.id, row.addresses FROM {_REACHED} JOIN conversations c USING (tenant_id, contact_id, channel_id)
+  WHERE c.status <> 'resolved' ORDER BY c.tenant_id, c.contact_id, c.channel_id FOR UPDATE OF c
+)
+UPDATE conversations AS c SET answer_to = held.addresses FROM held WHERE c.id = held.id
 """)
 
 _KEYS = Rowset("wanted", tenant_id="uuid", channel_id="uuid", provider_message_id="text")
@@ -272,9 +311,39 @@ async def add_addresses(rows: Sequence[dict[str, Any]], session: AsyncSession) -
 
 async def threads(keys: Iterable[ThreadKey], session: AsyncSession) -> dict[ThreadKey, Thread]:
     """For each contact and channel the open conversation, else the one resolved last, locked."""
-    ordered = sorted(keys, key=lambda key: (key.tenant_id, key.contact_id, key.channel_id))
-    found = (Thread(*row) for row in await session.execute(_THREADS, _WANTED_THREADS.of(ordered)))
+    found = (Thread(*row) for row in await session.execute(_THREADS, _WANTED_THREADS.of(sorted(keys))))
     return {ThreadKey(thread.tenant_id, thread.contact_id, thread.channel_id): thread for thread in found}
+
+
+async def in_flight(keys: Iterable[ThreadKey], session: AsyncSession, *, since: datetime) -> set[ThreadKey]:
+    """Those contacts and channels for which a message dated `since` then or later is on its way."""
+    rows = await session.execute(_IN_FLIGHT, _WANTED_THREADS.of(keys) | {"since": since})
+    return {ThreadKey(*row) for row in rows}
+
+
+def hold_echoes(echoes: Iterable[MessageReceived], session: AsyncSession) -> None:
+    """Keep echoes for later, each under the id of its event."""
+    for echo in echoes:
+        wire = echo.to_record()
+        session.add(
+            HeldEcho(
+                id=echo.envelope.id,
+                tenant_id=echo.tenant_id,
+                headers=wire.headers,
+                data=wire.data,
+                personal=wire.personal,
+            )
+        )
+
+
+async def take_echo(tenant_id: UUID, event_id: UUID, session: AsyncSession) -> MessageReceived | None:
+    """An echo that was held, which it then is no more."""
+    taken = delete(HeldEcho).where(HeldEcho.tenant_id == tenant_id, HeldEcho.id == event_id).returning(HeldEcho)
+    row = await session.scalar(taken)
+    if row is None:
+        return None
+    record = Record(MessageReceived.topic(), row.headers["ce_partitionkey"], row.headers, row.data, row.personal)
+    return MessageReceived.from_wire(record.headers, record.value)
 
 
 async def known_messages(keys: Iterable[MessageKey], session: AsyncSession) -> set[MessageKey]:
@@ -289,12 +358,18 @@ async def change_conversations(changed: Iterable[Thread], session: AsyncSession)
     await session.execute(_CHANGE_CONVERSATIONS, _CHANGED_THREADS.of(changed))
 
 
+async def answer_to(reached: Mapping[ThreadKey, list[dict[str, str]]], session: AsyncSession) -> None:
+    """Let the answers in these contacts' open conversations go to these addresses first."""
+    rows = [_Reached(key.tenant_id, key.contact_id, key.channel_id, addresses) for key, addresses in reached.items()]
+    await session.execute(_ANSWER_TO, _REACHED.of(rows))
+
+
 async def add_messages(messages: Iterable[NewMessage], now: datetime, session: AsyncSession) -> None:
     await session.execute(_ADD_MESSAGES, _NEW_MESSAGES.of(messages) | {"now": now})
 
 
-async def apply_parked(messages: Iterable[NewMessage], session: AsyncSession) -> None:
-    """Do to these messages what was told of them before they came."""
+async def apply_parked(messages: Iterable[NewMessage | Outgoing], session: AsyncSession) -> None:
+    """Do to these messages what was told of them before they came, or before they were known by their provider's id."""
     await session.execute(_APPLY_PARKED, _KEYS.of(messages))
 
 

@@ -66,11 +66,22 @@ async def list_messages(
     after: tuple[Any, ...] | None,
     limit: int,
 ) -> Sequence[Message]:
-    """By (`sent_at`, `seq`): a late one stands in its right place."""
-    query = select(Message).where(Message.tenant_id == tenant_id, Message.conversation_id == conversation_id)
+    """By (`sent_at`, `seq`): a late one stands in its right place. What turned out to be an echo is not among them."""
+    query = select(Message).where(
+        Message.tenant_id == tenant_id, Message.conversation_id == conversation_id, Message.same_as.is_(None)
+    )
     if after is not None:
         query = query.where(tuple_(Message.sent_at, Message.seq) > after)
     return (await session.scalars(query.order_by(Message.sent_at, Message.seq).limit(limit))).all()
+
+
+async def message(
+    tenant_id: UUID, conversation_id: UUID, message_id: UUID, session: AsyncSession, *, for_update: bool = False
+) -> Message | None:
+    query = select(Message).where(
+        Message.tenant_id == tenant_id, Message.conversation_id == conversation_id, Message.id == message_id
+    )
+    return await session.scalar(query.with_for_update() if for_update else query)
 
 
 async def reactions_to(

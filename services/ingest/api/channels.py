@@ -6,11 +6,23 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.ingest import handlers, store
+from services.ingest.channels import CHANNELS, web_chat
 from services.ingest.handlers import ConnectChannel
 from services.ingest.models import Channel
-from services.ingest.schemas import ChannelChange, ChannelShown, NewChannel, WhatsAppCredentials
+from services.ingest.schemas import ChannelChange, ChannelShown, NewChannel, WhatsAppCredentials, WhatsAppSettings
 from services.ingest.settings import Settings
-from shared.http import Caller, NotFound, Page, Pages, TransactionRoute, Work, check_version, requires, tell_version
+from shared.http import (
+    Caller,
+    Invalid,
+    NotFound,
+    Page,
+    Pages,
+    TransactionRoute,
+    Work,
+    check_version,
+    requires,
+    tell_version,
+)
 from shared.service import Kernel
 
 ReadChannels = Annotated[Caller, Depends(requires("channels:read"))]
@@ -23,15 +35,16 @@ channels = APIRouter(prefix="/channels", route_class=TransactionRoute, tags=["Ch
 async def connect(
     body: NewChannel, caller: WriteChannels, uow: Work, request: Request, response: Response
 ) -> ChannelShown:
-    """Connect an account at a provider, and enter the `webhook_url` there. 409 when it is connected already."""
+    """Connect an account at a provider, and enter the `webhook_url` there; or open a web chat. 409 when it is connected
+    already."""
     kernel: Kernel[Settings] = request.app.state.counter.kernel
     command = ConnectChannel(
         tenant_id=caller.tenant_id,
         kind=body.kind,
         name=body.name,
-        account=body.settings.phone_number_id,
+        account=body.settings.phone_number_id if isinstance(body.settings, WhatsAppSettings) else None,
         settings=body.settings.model_dump(),
-        credentials=_plain(body.credentials),
+        credentials=_plain(body.credentials) if body.credentials is not None else {},
     )
     channel = await handlers.connect_channel(command, kernel.sealer, uow)
     tell_version(response, channel.version)
@@ -62,14 +75,23 @@ async def read(channel_id: UUID, caller: ReadChannels, uow: Work, request: Reque
 async def change(
     channel_id: UUID, body: ChannelChange, caller: WriteChannels, uow: Work, request: Request, response: Response
 ) -> ChannelShown:
-    """Rename it, or replace its credentials as a whole; other processes use the new ones within seconds."""
+    """Rename it, or replace its settings or credentials as a whole; other processes use the new ones within seconds."""
     kernel: Kernel[Settings] = request.app.state.counter.kernel
     channel = await store.channel(caller.tenant_id, channel_id, uow.session, for_update=True)
     if channel is None:
         raise NotFound
     check_version(request, channel.version)
-    credentials = _plain(body.credentials) if body.credentials is not None else None
-    await handlers.change_channel(channel, uow, name=body.name, credentials=credentials, sealer=kernel.sealer)
+    foreign = {"credentials"} if channel.kind == web_chat.KIND else {"settings"}
+    if misplaced := sorted(foreign & body.model_fields_set):
+        raise Invalid(errors=[{"pointer": f"/{name}", "detail": "cannot be changed here"} for name in misplaced])
+    await handlers.change_channel(
+        channel,
+        uow,
+        name=body.name,
+        settings=body.settings.model_dump() if body.settings is not None else None,
+        credentials=_plain(body.credentials) if body.credentials is not None else None,
+        sealer=kernel.sealer,
+    )
     tell_version(response, channel.version)
     return _show(channel, kernel.settings)
 
@@ -84,7 +106,7 @@ def _show(channel: Channel, settings: Settings) -> ChannelShown:
         kind=channel.kind,
         name=channel.name,
         settings=channel.settings,
-        webhook_url=f"{settings.public_url}/webhooks/{channel.kind}/{channel.id}",
+        webhook_url=f"{settings.public_url}/webhooks/{channel.kind}/{channel.id}" if channel.kind in CHANNELS else None,
         created_at=channel.created_at,
         updated_at=channel.updated_at,
     )

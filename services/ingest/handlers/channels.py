@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from services.ingest import store
+from services.ingest.channels import CHANNELS
 from services.ingest.models import Channel, ChannelTenant
 from shared.db import Database, UnitOfWork, is_unique_violation
 from shared.http import Conflict, NotFound
@@ -56,7 +57,8 @@ class ChannelMemory:
                 channel = self._known.get(wanted) or await know_channel(wanted, self._database, self._sealer)
             if channel is not None:
                 self._known.keep(wanted, channel, seconds=self._seconds)
-        if channel is None or channel.kind != kind:
+        # A kind that is no provider's has no webhooks.
+        if channel is None or channel.kind != kind or kind not in CHANNELS:
             raise NotFound
         return channel
 
@@ -66,19 +68,21 @@ class ConnectChannel:
     tenant_id: UUID
     kind: str
     name: str
-    account: str
+    account: str | None
+    """None where there is no provider; then it is the channel's own id."""
     settings: Mapping[str, Any]
     credentials: Mapping[str, str] = field(repr=False)
 
 
 async def connect_channel(command: ConnectChannel, sealer: Sealer, uow: UnitOfWork) -> Channel:
     """A new channel account; raises `Conflict` when the tenant has connected this account before."""
+    channel_id = uow.new_id()
     channel = Channel(
-        id=uow.new_id(),
+        id=channel_id,
         tenant_id=command.tenant_id,
         kind=command.kind,
         name=command.name,
-        account=command.account,
+        account=command.account or str(channel_id),
         settings=dict(command.settings),
         credentials=b"",
         version=1,
@@ -98,10 +102,18 @@ async def connect_channel(command: ConnectChannel, sealer: Sealer, uow: UnitOfWo
 
 
 async def change_channel(
-    channel: Channel, uow: UnitOfWork, *, name: str | None, credentials: Mapping[str, str] | None, sealer: Sealer
+    channel: Channel,
+    uow: UnitOfWork,
+    *,
+    name: str | None,
+    settings: Mapping[str, Any] | None,
+    credentials: Mapping[str, str] | None,
+    sealer: Sealer,
 ) -> None:
-    """Rename a channel or replace its credentials."""
+    """Rename a channel, or replace its settings or its credentials."""
     changes: dict[str, object] = {} if name is None else {"name": name}
+    if settings is not None:
+        changes["settings"] = dict(settings)
     if credentials is not None and credentials != open_credentials(channel, sealer):
         changes["credentials"] = _seal(credentials, channel, sealer)
     uow.change(channel, changes)

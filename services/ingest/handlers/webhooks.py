@@ -21,6 +21,8 @@ from services.ingest.domain import (
     Whereabouts,
 )
 from services.ingest.handlers.channels import KnownChannel, open_credentials, siblings_of
+from services.ingest.handlers.deliveries import news_of, settle_sends
+from services.ingest.models import ChatSession
 from shared.db import Database, UnitOfWork, is_conflict, is_unique_violation
 from shared.events.ingest import Address, FromChannel
 from shared.http import Conflict, NotFound
@@ -84,7 +86,7 @@ def understand(row: KeptItem, kind: str, index: BlindIndex) -> Meaning:
     return CHANNELS[kind].understand(Item(row.path, row.account, row.dedup_key, row.body), where)
 
 
-def fingerprint(row: KeptItem, index: BlindIndex) -> Callable[[Address], str]:
+def fingerprint(row: KeptItem | ChatSession, index: BlindIndex) -> Callable[[Address], str]:
     def of(address: Address) -> str:
         return index.of(row.tenant_id, "channel-address", f"{row.channel_id}|{address.kind}|{address.value}")
 
@@ -116,14 +118,16 @@ async def take_in(arrivals: Sequence[Arrival], database: Database) -> None:
 
 
 async def _tell(arrivals: Sequence[Arrival], uow: UnitOfWork) -> None:
-    statuses = []
+    statuses, news = [], []
     for arrival in arrivals:
         if isinstance(arrival.meaning, FromChannel):
             uow.emit(arrival.meaning, trace=arrival.trace)
         elif isinstance(arrival.meaning, StatusReport):
             statuses.append(_status(arrival.row, arrival.meaning))
+            news.append(news_of(arrival.row, arrival.meaning, arrival.trace))
     if statuses:
         await store.keep_statuses(statuses, uow.session)
+        await settle_sends([one for one in news if one is not None], uow)
 
 
 def _status(row: KeptItem, report: StatusReport) -> dict[str, object]:

@@ -1,43 +1,20 @@
 """Events and requests meet: what arrives while people work is neither lost nor in their way."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from services.conversation.app import service
-from services.conversation.settings import Settings
 from shared.db import Database
 from shared.events import Event
 from shared.events.ingest import Content, MessageEdited, MessageReceived, MessageRevoked, ReactionChanged
 from shared.ids import new_id
 from tests.support.events import message_received
 from tests.support.hearing import hear
-from tests.support.machine import BrokerAddress, Machine
-from tests.support.serving import Served, serving
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def served(machine: Machine, broker_address: BrokerAddress) -> AsyncIterator[Served]:
-    async with serving(service, machine.settings(Settings, "conversation", broker_address, runs="api")) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def database(machine: Machine) -> AsyncIterator[Database]:
-    database = machine.database("conversation")
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def agent(served: Served, tenant_id: UUID) -> httpx.AsyncClient:
-    return served.caller(tenant_id)
 
 
 async def only(agent: httpx.AsyncClient) -> str:

@@ -1,35 +1,19 @@
 """Who waits for an answer, and since when, whatever is heard twice or late."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from services.routing.app import service
-from services.routing.settings import Settings
 from shared.db import Database
 from shared.events import Event
 from shared.ids import new_id
 from tests.support.conversations import Conversation
 from tests.support.events import NOON
 from tests.support.hearing import hear
-from tests.support.machine import BrokerAddress, Machine
-from tests.support.serving import Served, serving
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def served(machine: Machine, broker_address: BrokerAddress) -> AsyncIterator[Served]:
-    async with serving(service, machine.settings(Settings, "routing", broker_address, runs="api")) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def database(machine: Machine) -> AsyncIterator[Database]:
-    database = machine.database("routing")
-    yield database
-    await database.close()
+from tests.support.serving import Served
 
 
 async def waiting(served: Served, one: Conversation) -> tuple[int, float | None]:

@@ -1,0 +1,1 @@
+"""A lively morning at the counter, played against the running set and shown on the terminal."""

@@ -1,0 +1,67 @@
+"""Routing's pure decisions: who waits, who answers, when the counter is open, and what a customer is told."""
+
+from services.routing.domain.cases import (
+    OPEN,
+    RESOLVED,
+    Case,
+    ChoosableQueue,
+    Told,
+    answered_by,
+    changed,
+    default_queue,
+    first_heard,
+    given_back,
+    let_pass,
+    offered_to,
+    queue_for,
+    reopened,
+    resolved,
+    taken_back,
+    unoffered,
+    weight_of,
+    written,
+)
+from services.routing.domain.eta import Eta, estimate
+from services.routing.domain.hours import OverlapError, Schedule, check
+from services.routing.domain.matching import CAPACITY, Server, match
+from services.routing.domain.texts import Tone, greeting, out_of_hours
+from services.routing.domain.timetables import WEEKDAYS, ReplyKind, opens_at, replied, reply_to, schedule_of
+
+__all__ = [
+    "CAPACITY",
+    "OPEN",
+    "RESOLVED",
+    "WEEKDAYS",
+    "Case",
+    "ChoosableQueue",
+    "Eta",
+    "OverlapError",
+    "ReplyKind",
+    "Schedule",
+    "Server",
+    "Told",
+    "Tone",
+    "answered_by",
+    "changed",
+    "check",
+    "default_queue",
+    "estimate",
+    "first_heard",
+    "given_back",
+    "greeting",
+    "let_pass",
+    "match",
+    "offered_to",
+    "opens_at",
+    "out_of_hours",
+    "queue_for",
+    "reopened",
+    "replied",
+    "reply_to",
+    "resolved",
+    "schedule_of",
+    "taken_back",
+    "unoffered",
+    "weight_of",
+    "written",
+]

@@ -1,0 +1,304 @@
+"""Customers write, agents with room answer, and each answer leaves once, whatever is killed or fails on the way."""
+
+import asyncio
+import random
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from deploy.local.running import RunningSet
+from tests.journeys.reading import Reader, gateway, reading
+from tests.journeys.whole_set import whole_set
+from tests.support.waiting import until
+from tests.support.whatsapp import Text, WhatsApp, text
+
+pytestmark = [pytest.mark.journey, pytest.mark.kafka]
+
+SENDERS = [str(5511900000000 + number) for number in range(100)]
+TEXTS = [text(sender, number) for sender in SENDERS for number in range(10)]
+VICTIMS = ("ingest", "routing", "broker", "conversation", "gateway", "postgres", "metrics", "privacy")
+CONNECTIONS = 4
+PACE_SECONDS = 0.1
+RESOLVED = 60
+"""How many conversations the agents settle; the others go on being assigned or waiting."""
+REPLIES = ("Bom dia!", "Já vejo.", "Está pronto às 15 h.")
+CAPACITY = 3
+PATIENCE_SECONDS = 120
+BEHAVIOUR = {
+    "seed": 20261122,
+    "time_out_share": 0.04,
+    "error_share": 0.04,
+    "throttle_share": 0.02,
+    "duplicate_share": 0.3,
+    "shuffle": True,
+    "delay_seconds": [0, 0.5],
+    "read_share": 0.5,
+}
+SETTLED = {"delivered", "read", "failed", "unknown"}
+
+
+@dataclass(repr=False)
+class Aftermath:
+    """What the public API and the provider's own ledger tell once all has settled."""
+
+    conversations: list[dict[str, Any]] = field(default_factory=list)
+    messages: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """By conversation."""
+    numbers: dict[str, str] = field(default_factory=dict)
+    """Of contacts."""
+    positions: dict[str, int | None] = field(default_factory=dict)
+    """Of the conversations that nobody answers."""
+    loads: list[tuple[float, float]] = field(default_factory=list)
+    """An agent's load and capacity, each time one was looked at."""
+    owned: list[Counter[str]] = field(default_factory=list)
+    """How many conversations each agent had, each time it was looked at."""
+    sends: list[dict[str, Any]] = field(default_factory=list)
+    """The provider's ledger."""
+    dead_letters: list[dict[str, Any]] = field(default_factory=list)
+    logs: Path = Path()
+
+    def replies(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """Each customer's number with what he was answered, in order."""
+        for conversation in self.conversations:
+            own = [message for message in self.messages[conversation["id"]] if message["direction"] == "outbound"]
+            yield self.numbers[conversation["contact_id"]], sorted(own, key=lambda message: int(message["seq"]))
+
+    def sends_of(self, message_id: str) -> list[dict[str, Any]]:
+        return [send for send in self.sends if send["callback_data"].partition(":")[0] == message_id]
+
+
+class Staff:
+    """The agents of the demo tenant at work, and who helps them out."""
+
+    def __init__(self, running: RunningSet, clients: Mapping[str, httpx.AsyncClient]) -> None:
+        self._clients = clients
+        self._admin = running.demo["admin_key"]
+        self.answered: set[str] = set()
+        self.settled: set[str] = set()
+
+    async def serve(self, agent_id: str) -> None:
+        """Answer what one is given, and settle it while there is still enough to settle."""
+        client = self._clients[agent_id]
+        while len(self.settled) < RESOLVED:
+            with suppress(AssertionError):
+                given = await Reader(client).items("/v1/conversations", assignee_id=agent_id, status="open")
+                for conversation in given:
+                    await self.answer(client, conversation["id"])
+                    if len(self.settled) < RESOLVED:
+                        await insist(lambda: client.patch(path_of(conversation), json={"status": "resolved"}))  # noqa: B023
+                        self.settled.add(conversation["id"])
+            await asyncio.sleep(0.1)
+
+    async def answer(self, client: httpx.AsyncClient, conversation_id: str) -> None:
+        """Say what is to be said, once, however often it is tried."""
+        if conversation_id in self.answered:
+            return
+        for number, words in enumerate(REPLIES):
+            headers = {"Idempotency-Key": f"reply-{conversation_id}-{number}"}
+            path = f"/v1/conversations/{conversation_id}/messages"
+            await insist(lambda: client.post(path, json={"text": words}, headers=headers))  # noqa: B023
+        self.answered.add(conversation_id)
+
+
+def path_of(conversation: Mapping[str, Any]) -> str:
+    return f"/v1/conversations/{conversation['id']}"
+
+
+async def insist(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """The answer, asked for again while who should give it is away; raises `AssertionError` when it is a refusal."""
+
+    async def once() -> httpx.Response | None:
+        try:
+            answer = await ask()
+        except httpx.TransportError:
+            return None
+        away = answer.status_code in {429, 503} or answer.json().get("type") == "/problems/idempotency-in-progress"
+        return None if away else answer
+
+    found = await until(once, lambda answer: answer is not None, seconds=PATIENCE_SECONDS)
+    assert found is not None
+    assert found.is_success, f"{found.status_code} {found.text}"
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def aftermath(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Aftermath]:
+    """Every message posted twice, everyone answered, each part of the set killed meanwhile, one send in ten failing."""
+    root = tmp_path_factory.mktemp("answers")
+    found = Aftermath(logs=root / "logs")
+    async with whole_set(root) as running, AsyncExitStack() as stack:
+        agents = running.demo["agents"]
+        clients = {one["id"]: await stack.enter_async_context(gateway(running, one["key"])) for one in agents}
+        simulator = await stack.enter_async_context(httpx.AsyncClient(base_url=running.ports.url("simulator")))
+        (await simulator.put("/behaviour", json=BEHAVIOUR)).raise_for_status()
+        read = await stack.enter_async_context(reading(running))
+        staff = Staff(running, clients)
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(_watch(read, found))
+            serving = [group.create_task(staff.serve(agent_id)) for agent_id in clients]
+            await _post_and_kill(running)
+            await until(read.figures, lambda it: it["messages-received"] >= len(TEXTS), seconds=60)
+            await asyncio.wait(serving, timeout=PATIENCE_SECONDS)
+            await _answer_the_others(running, read, staff)
+            await _settle(read)
+            watching.cancel()
+        await _read_all(read, simulator, found)
+    yield found
+
+
+async def test_every_conversation_is_settled_assigned_or_queued_with_a_position(aftermath: Aftermath) -> None:
+    assert len(aftermath.conversations) == len(SENDERS)
+    waiting = []
+    for conversation in aftermath.conversations:
+        if conversation["status"] != "resolved" and conversation["assignee_id"] is None:
+            assert conversation["queue_id"] is not None, f"{conversation['id']} is lost; see {aftermath.logs}"
+            waiting.append(aftermath.positions[conversation["id"]])
+    assert sorted(waiting, key=str) == sorted(range(1, len(waiting) + 1), key=str)
+
+
+async def test_all_that_agents_can_do_is_being_done(aftermath: Aftermath) -> None:
+    had = Counter(one["assignee_id"] for one in aftermath.conversations if one["status"] != "resolved")
+    queued = had.pop(None, 0)
+    assert not queued or had.total() == CAPACITY * 3, f"{queued} wait while agents have room: {had}"
+
+
+async def test_no_agent_ever_had_more_than_he_has_room_for(aftermath: Aftermath) -> None:
+    assert len(aftermath.owned) > 20
+    assert all(load <= capacity for load, capacity in aftermath.loads)
+    assert max(max(one.values(), default=0) for one in aftermath.owned) <= CAPACITY
+
+
+async def test_every_message_and_every_reply_is_in_the_history_once(aftermath: Aftermath) -> None:
+    there = [message for messages in aftermath.messages.values() for message in messages]
+    inbound = Counter(message["provider_message_id"] for message in there if message["direction"] == "inbound")
+    assert inbound == Counter(one.id for one in TEXTS)
+    for number, replies in aftermath.replies():
+        assert tuple(message["text"] for message in replies) == REPLIES, f"to {number}; see {aftermath.logs}"
+
+
+async def test_each_reply_was_accepted_once_or_is_said_to_be_unknown(aftermath: Aftermath) -> None:
+    states: Counter[str] = Counter()
+    for number, replies in aftermath.replies():
+        for message in replies:
+            accepted = len(aftermath.sends_of(message["id"]))
+            states[message["status"]] += 1
+            assert accepted == 1 or (accepted == 0 and message["status"] in {"failed", "unknown"}), (
+                f"{message['id']} to {number} is {message['status']}, accepted {accepted} times; see {aftermath.logs}"
+            )
+    assert set(states) <= SETTLED, states
+    assert states["delivered"] + states["read"] > 0.9 * len(SENDERS) * len(REPLIES), states
+
+
+async def test_a_customer_gets_his_replies_in_their_order(aftermath: Aftermath) -> None:
+    by_number: dict[str, list[str]] = defaultdict(list)
+    for send in aftermath.sends:
+        by_number[send["to"]].append(send["callback_data"].partition(":")[0])
+    for number, replies in aftermath.replies():
+        left = set(by_number[number])
+        assert by_number[number] == [message["id"] for message in replies if message["id"] in left], f"to {number}"
+
+
+async def test_nothing_died(aftermath: Aftermath) -> None:
+    assert aftermath.dead_letters == []
+
+
+async def _post_and_kill(running: RunningSet) -> None:
+    batches = list(_batches())
+    gap = len(batches) // (len(VICTIMS) + 1)
+    kills = {gap * (turn + 1): victim for turn, victim in enumerate(VICTIMS)}
+    numbered = enumerate(batches)
+
+    async def post(whatsapp: WhatsApp) -> None:
+        for number, batch in numbered:
+            if number in kills:
+                await _kill(running, kills[number])
+            await whatsapp.deliver(*batch)
+            await asyncio.sleep(PACE_SECONDS)
+
+    async with httpx.AsyncClient() as client, asyncio.TaskGroup() as group:
+        for _ in range(CONNECTIONS):
+            group.create_task(post(WhatsApp(running.demo["channels"]["whatsapp"], client)))
+
+
+async def _kill(running: RunningSet, victim: str) -> None:
+    async def alive() -> bool:
+        return victim in running.pids()
+
+    await until(alive)
+    running.kill(victim)
+
+
+def _batches() -> Iterator[Sequence[Text]]:
+    choice = random.Random(20261122)
+    texts = [*TEXTS, *TEXTS]
+    choice.shuffle(texts)
+    while texts:
+        size = choice.randint(1, 10)
+        batch, texts = texts[:size], texts[size:]
+        yield batch
+
+
+async def _watch(read: Reader, found: Aftermath) -> None:
+    """Look again and again at what the agents have, for as long as it takes."""
+    while True:
+        with suppress(AssertionError):
+            agents = await read.items("/v1/agents")
+            found.loads += [(agent["load"], agent["capacity"]) for agent in agents]
+            lists = [await read.items("/v1/conversations", assignee_id=agent["id"]) for agent in agents]
+            found.owned.append(
+                Counter(one["assignee_id"] for each in lists for one in each if one["status"] != "resolved")
+            )
+        await asyncio.sleep(0.1)
+
+
+async def _answer_the_others(running: RunningSet, read: Reader, staff: Staff) -> None:
+    async with gateway(running, running.demo["admin_key"]) as client:
+        for conversation in await read.items("/v1/conversations"):
+            if conversation["status"] != "resolved":
+                await staff.answer(client, conversation["id"])
+
+
+async def _settle(read: Reader) -> None:
+    """Until nothing is under way any more; should it never be so, the tests tell what is missing."""
+
+    async def unsettled() -> int:
+        lists = [
+            await read.items(f"{path_of(conversation)}/messages")
+            for conversation in await read.items("/v1/conversations")
+        ]
+        outbound = [message for messages in lists for message in messages if message["direction"] == "outbound"]
+        return sum(message["status"] not in SETTLED for message in outbound)
+
+    with suppress(TimeoutError):
+        await until(unsettled, lambda count: count == 0, seconds=PATIENCE_SECONDS)
+
+
+async def _read_all(read: Reader, simulator: httpx.AsyncClient, found: Aftermath) -> None:
+    found.conversations = await read.items("/v1/conversations")
+    for conversation in found.conversations:
+        found.messages[conversation["id"]] = await read.items(f"{path_of(conversation)}/messages")
+        if conversation["assignee_id"] is None and conversation["status"] != "resolved":
+            told = await read.get(f"{path_of(conversation)}/queue-position")
+            found.positions[conversation["id"]] = told["position"]
+    for contact in await read.items("/v1/contacts"):
+        (found.numbers[contact["id"]],) = [one["value"] for one in contact["addresses"] if one["kind"] == "wa_phone"]
+    found.sends = await _ledger(simulator)
+    found.dead_letters = await read.dead_letters()
+
+
+async def _ledger(simulator: httpx.AsyncClient) -> list[dict[str, Any]]:
+    """All that the provider accepted, in the order in which it did."""
+    sends: list[dict[str, Any]] = []
+    after: int | None = 0
+    while after is not None:
+        page = (await simulator.get("/ledger/sends", params={"after": after, "limit": 200})).json()
+        sends += page["items"]
+        after = page["next_after"]
+    return sends
