@@ -1,11 +1,17 @@
-"""Customers write, agents with room answer, and each answer leaves once, whatever is killed or fails on the way."""
+"""A morning at the counter: customers write, agents with room answer, and every part of the set is killed meanwhile.
+
+Nothing is lost, doubled or out of order, and each answer leaves once, as far as anyone can know.
+"""
 
 import asyncio
 import random
+import re
+import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +20,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.running import RunningSet
+from deploy.processes import PROCESSES
 from tests.journeys.reading import Reader, gateway, reading
 from tests.journeys.whole_set import whole_set
 from tests.support.waiting import until
@@ -23,7 +30,12 @@ pytestmark = [pytest.mark.journey, pytest.mark.kafka]
 
 SENDERS = [str(5511900000000 + number) for number in range(100)]
 TEXTS = [text(sender, number) for sender in SENDERS for number in range(10)]
-VICTIMS = ("ingest", "routing", "broker", "conversation", "gateway", "postgres", "metrics", "privacy")
+EXPECTED = {"messages-received": len(TEXTS), "conversations-opened": len(SENDERS), "subjects": len(SENDERS)}
+VICTIMS = (
+    *("ingest", "conversation", "broker", "routing", "gateway", "postgres", "metrics", "privacy"),
+    # Once more and again: what comes back is killed before all have found it.
+    *("broker", "broker", "postgres", "broker"),
+)
 CONNECTIONS = 4
 PACE_SECONDS = 0.1
 RESOLVED = 60
@@ -48,11 +60,13 @@ SETTLED = {"delivered", "read", "failed", "unknown"}
 class Aftermath:
     """What the public API and the provider's own ledger tell once all has settled."""
 
+    posted_at: dict[str, float] = field(default_factory=dict)
+    """When each message was first posted."""
+    acknowledged_at: dict[str, float] = field(default_factory=dict)
+    contacts: list[dict[str, Any]] = field(default_factory=list)
     conversations: list[dict[str, Any]] = field(default_factory=list)
     messages: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """By conversation."""
-    numbers: dict[str, str] = field(default_factory=dict)
-    """Of contacts."""
+    """By conversation, as listed."""
     positions: dict[str, int | None] = field(default_factory=dict)
     """Of the conversations that nobody answers."""
     loads: list[tuple[float, float]] = field(default_factory=list)
@@ -61,14 +75,28 @@ class Aftermath:
     """How many conversations each agent had, each time it was looked at."""
     sends: list[dict[str, Any]] = field(default_factory=list)
     """The provider's ledger."""
+    figures: list[dict[str, int]] = field(default_factory=list)
+    """Before and after all else was read."""
     dead_letters: list[dict[str, Any]] = field(default_factory=list)
+    failed_raw_events: list[dict[str, Any]] = field(default_factory=list)
     logs: Path = Path()
+
+    def of_senders(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """Each sender's number with the messages of his conversations, one conversation after the other."""
+        numbers = {
+            contact["id"]: address["value"]
+            for contact in self.contacts
+            for address in contact["addresses"]
+            if address["kind"] == "wa_phone"
+        }
+        for conversation in self.conversations:
+            yield numbers[conversation["contact_id"]], self.messages[conversation["id"]]
 
     def replies(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """Each customer's number with what he was answered, in order."""
-        for conversation in self.conversations:
-            own = [message for message in self.messages[conversation["id"]] if message["direction"] == "outbound"]
-            yield self.numbers[conversation["contact_id"]], sorted(own, key=lambda message: int(message["seq"]))
+        for number, messages in self.of_senders():
+            own = [message for message in messages if message["direction"] == "outbound"]
+            yield number, sorted(own, key=lambda message: int(message["seq"]))
 
     def sends_of(self, message_id: str) -> list[dict[str, Any]]:
         return [send for send in self.sends if send["callback_data"].partition(":")[0] == message_id]
@@ -143,14 +171,54 @@ async def aftermath(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[A
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(_watch(read, found))
             serving = [group.create_task(staff.serve(agent_id)) for agent_id in clients]
-            await _post_and_kill(running)
-            await until(read.figures, lambda it: it["messages-received"] >= len(TEXTS), seconds=60)
+            await _post_and_kill(running, found)
+            with suppress(TimeoutError):
+                await until(read.figures, _are_reached, seconds=PATIENCE_SECONDS)
             await asyncio.wait(serving, timeout=PATIENCE_SECONDS)
             await _answer_the_others(running, read, staff)
             await _settle(read)
             watching.cancel()
         await _read_all(read, simulator, found)
     yield found
+
+
+async def test_every_sender_is_one_contact_with_one_conversation(aftermath: Aftermath) -> None:
+    addresses = [address["value"] for contact in aftermath.contacts for address in contact["addresses"]]
+    assert Counter(value for value in addresses if value in set(SENDERS)) == Counter(SENDERS)
+    assert len(aftermath.contacts) == len(SENDERS)
+    assert Counter(conversation["contact_id"] for conversation in aftermath.conversations) == Counter(
+        contact["id"] for contact in aftermath.contacts
+    )
+
+
+async def test_messages_are_listed_by_their_dates_and_numbered_without_gaps(aftermath: Aftermath) -> None:
+    for sender, messages in aftermath.of_senders():
+        written = [message["provider_message_id"] for message in messages if message["direction"] == "inbound"]
+        assert written == [f"wamid.{sender}.{n}" for n in range(10)]
+        assert sorted(message["seq"] for message in messages) == list(range(1, len(messages) + 1)), f"of {sender}"
+
+
+async def test_what_was_acknowledged_before_another_was_posted_has_the_lower_number(aftermath: Aftermath) -> None:
+    compared = 0
+    for sender, messages in aftermath.of_senders():
+        written = [message for message in messages if message["direction"] == "inbound"]
+        in_turn = sorted(written, key=lambda message: int(message["seq"]))
+        for earlier, later in combinations((message["provider_message_id"] for message in in_turn), 2):
+            assert aftermath.acknowledged_at[later] > aftermath.posted_at[earlier], (
+                f"{later} of {sender} was durable before {earlier} was posted, and stands after it"
+            )
+            compared += aftermath.acknowledged_at[earlier] < aftermath.posted_at[later]
+    assert compared > len(TEXTS), "too much was under way at once for the order to show"
+
+
+async def test_who_listens_has_counted_each_once(aftermath: Aftermath) -> None:
+    assert aftermath.figures == [EXPECTED, EXPECTED], f"see {aftermath.logs}"
+
+
+async def test_nobody_ended_but_who_was_killed(aftermath: Aftermath) -> None:
+    told = (aftermath.logs / "balcao.log").read_text()
+    ended = re.findall(rf"({'|'.join(PROCESSES)}) ended \((.*?)\)", told)
+    assert sorted(ended) == sorted((name, "SIGKILL") for name in PROCESSES), f"see {aftermath.logs}"
 
 
 async def test_every_conversation_is_settled_assigned_or_queued_with_a_position(aftermath: Aftermath) -> None:
@@ -205,12 +273,14 @@ async def test_a_customer_gets_his_replies_in_their_order(aftermath: Aftermath) 
         assert by_number[number] == [message["id"] for message in replies if message["id"] in left], f"to {number}"
 
 
-async def test_nothing_died(aftermath: Aftermath) -> None:
+async def test_nothing_died_and_nothing_was_misunderstood(aftermath: Aftermath) -> None:
     assert aftermath.dead_letters == []
+    assert aftermath.failed_raw_events == []
 
 
-async def _post_and_kill(running: RunningSet) -> None:
+async def _post_and_kill(running: RunningSet, found: Aftermath) -> None:
     batches = list(_batches())
+    # Not before messages flow, and not so late that none come after.
     gap = len(batches) // (len(VICTIMS) + 1)
     kills = {gap * (turn + 1): victim for turn, victim in enumerate(VICTIMS)}
     numbered = enumerate(batches)
@@ -219,7 +289,9 @@ async def _post_and_kill(running: RunningSet) -> None:
         for number, batch in numbered:
             if number in kills:
                 await _kill(running, kills[number])
+            _note(batch, found.posted_at)
             await whatsapp.deliver(*batch)
+            _note(batch, found.acknowledged_at)
             await asyncio.sleep(PACE_SECONDS)
 
     async with httpx.AsyncClient() as client, asyncio.TaskGroup() as group:
@@ -243,6 +315,15 @@ def _batches() -> Iterator[Sequence[Text]]:
         size = choice.randint(1, 10)
         batch, texts = texts[:size], texts[size:]
         yield batch
+
+
+def _note(batch: Iterable[Text], moments: dict[str, float]) -> None:
+    for one in batch:
+        moments.setdefault(one.id, time.monotonic())
+
+
+def _are_reached(figures: Mapping[str, int]) -> bool:
+    return all(figures[name] >= count for name, count in EXPECTED.items())
 
 
 async def _watch(read: Reader, found: Aftermath) -> None:
@@ -281,16 +362,22 @@ async def _settle(read: Reader) -> None:
 
 
 async def _read_all(read: Reader, simulator: httpx.AsyncClient, found: Aftermath) -> None:
-    found.conversations = await read.items("/v1/conversations")
+    found.figures.append(_expected_of(await read.figures()))
+    found.contacts = await read.items("/v1/contacts", limit=40)
+    found.conversations = await read.items("/v1/conversations", limit=40)
     for conversation in found.conversations:
-        found.messages[conversation["id"]] = await read.items(f"{path_of(conversation)}/messages")
+        found.messages[conversation["id"]] = await read.items(f"{path_of(conversation)}/messages", limit=7)
         if conversation["assignee_id"] is None and conversation["status"] != "resolved":
             told = await read.get(f"{path_of(conversation)}/queue-position")
             found.positions[conversation["id"]] = told["position"]
-    for contact in await read.items("/v1/contacts"):
-        (found.numbers[contact["id"]],) = [one["value"] for one in contact["addresses"] if one["kind"] == "wa_phone"]
     found.sends = await _ledger(simulator)
     found.dead_letters = await read.dead_letters()
+    found.failed_raw_events = await read.items("/v1/raw-events", state="failed")
+    found.figures.append(_expected_of(await read.figures()))
+
+
+def _expected_of(figures: Mapping[str, int]) -> dict[str, int]:
+    return {name: figures[name] for name in EXPECTED}
 
 
 async def _ledger(simulator: httpx.AsyncClient) -> list[dict[str, Any]]:
