@@ -10,12 +10,12 @@ from uuid import UUID
 from starlette.requests import Request
 
 from gateway import handlers
-from gateway.domain import PLATFORM_SCOPE, PUBLIC_SCOPE, Key, place_of
+from gateway.domain import PLATFORM_SCOPE, Key, place_of
 from gateway.limits import Limit
 from gateway.settings import Settings
 from gateway.tokens import AccessTokens
 from shared.db import Database
-from shared.http import Caller, TooManyRequests, Unauthorized, bearer
+from shared.http import PUBLIC_SCOPE, Caller, TooManyRequests, Unauthorized, bearer
 from shared.memory import Memory
 
 _REMEMBERED: Final = 10_000

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, StrictBool, StringConstraints
 
 from gateway.domain import COUNTRIES, LONGEST_PASSWORD, SCOPES, SHORTEST_PASSWORD, Role, is_common, normal_email
 from shared.http import Body, Moment, Present, Words
@@ -134,7 +134,7 @@ class NewUser(Body):
 class UserChange(Body):
     name: Present[Name] = Field(None, examples=["Joana Prado"])
     role: Present[Role] = None
-    active: Present[bool] = None
+    active: Present[StrictBool] = None
     password: Present[Password] = None
 
 

@@ -12,8 +12,8 @@ from fastapi.routing import RouteContext, iter_route_contexts
 
 from deploy.documents.schemas import JSON, merge, without_null, without_titles
 from deploy.processes import REPOSITORY
-from gateway.domain import PUBLIC_SCOPE
 from gateway.routes import public_path
+from shared.http import PUBLIC_SCOPE
 from shared.http.bodies import BODY_BYTES
 from shared.http.idempotency import LONGEST_KEY
 from shared.http.problems import (
@@ -223,7 +223,10 @@ class Operation:
         parameters = self.told.get("parameters", [])
         always = _ALWAYS if self.is_public else _ALWAYS | _WITH_A_KEY
         posted, embodied = self.method == "POST", "requestBody" in self.told
+        named = {str(one["name"]).lower() for one in parameters}
         can = {
+            401: "x-visitor-token" in named,
+            403: "origin" in named,
             400: posted or embodied or any(one["name"] == "cursor" for one in parameters),
             404: any(one["in"] == "path" for one in parameters),
             409: posted and not self.is_before_the_door,

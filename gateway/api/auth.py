@@ -7,11 +7,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from gateway import handlers
 from gateway.api.users import show
 from gateway.authentication import Authenticator
-from gateway.domain import PUBLIC_SCOPE
 from gateway.handlers import Entrance, LogIn
 from gateway.schemas import AccessTokenShown, Credentials
 from gateway.tokens import LIFETIME, AccessToken
-from shared.http import Forbidden, TransactionRoute, Work, bearer
+from shared.http import PUBLIC_SCOPE, Forbidden, TransactionRoute, Work, bearer
 
 
 async def _anyone() -> None:

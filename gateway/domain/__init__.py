@@ -3,7 +3,7 @@
 from gateway.domain.addresses import place_of
 from gateway.domain.countries import COUNTRIES
 from gateway.domain.keys import SECRET_BYTES, Key, is_good
-from gateway.domain.roles import ALLOWED, PLATFORM_SCOPE, PUBLIC_SCOPE, SCOPES, Role
+from gateway.domain.roles import ALLOWED, PLATFORM_SCOPE, SCOPES, Role
 from gateway.domain.users import (
     FAILURE_MEMORY,
     LONGEST_PASSWORD,
@@ -23,7 +23,6 @@ __all__ = [
     "LONGEST_PASSWORD",
     "MOST_FAILURES",
     "PLATFORM_SCOPE",
-    "PUBLIC_SCOPE",
     "SCOPES",
     "SECRET_BYTES",
     "SHORTEST_PASSWORD",

@@ -5,8 +5,6 @@ from typing import Final
 
 PLATFORM_SCOPE: Final = "platform:tenants"
 """Makes tenants, and opens nothing of any."""
-PUBLIC_SCOPE: Final = "public"
-"""Of those who say nothing of who they are; no key and no user has it."""
 
 SCOPES: Final = frozenset(
     {

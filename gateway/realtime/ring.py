@@ -113,7 +113,8 @@ class Ring:
         self._entries.clear()
         self._bytes = 0
         self._repeats.begin_anew()
-        self._floors = dict(beginning.since)
+        # What is told again is not kept again: so of another life of the log, only what is new can be told.
+        self._floors = dict(beginning.ends if self.turns else beginning.since)
         self._ends = dict(beginning.ends)
         self.positions = Positions(mark_of(beginning.life), beginning.starts)
         self.turns += 1

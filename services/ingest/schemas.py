@@ -9,6 +9,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    StrictBool,
     StringConstraints,
     ValidationInfo,
     WrapValidator,
@@ -50,7 +51,7 @@ class PreChatField(Body):
 
     key: QuestionKey = Field(examples=["order_number"])
     label: Name = Field(examples=["Número do pedido"])
-    required: bool = Field(False, examples=[False])
+    required: StrictBool = Field(False, examples=[False])
 
 
 class WebChatSettings(Body):
@@ -226,7 +227,7 @@ class ChatMessageShown(BaseModel):
 
 
 class TypingChange(Body):
-    typing: bool = Field(examples=[True])
+    typing: StrictBool = Field(examples=[True])
 
 
 class ReadChange(Body):

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StrictBool, StrictInt, StringConstraints
 
 from services.routing.domain import Tone
 from shared.http import Body, Present, Words
@@ -34,7 +34,9 @@ class WaitingShown(BaseModel):
 class NewQueue(Body):
     name: QueueName = Field(examples=["Financeiro"])
     channel_ids: Ids = Field([], description="The channels whose conversations wait here.", examples=[[_AN_ID]])
-    priority: int = Field(0, ge=0, le=100, description="A queue with a higher one is served first.", examples=[10])
+    priority: StrictInt = Field(
+        0, ge=0, le=100, description="A queue with a higher one is served first.", examples=[10]
+    )
 
 
 class QueueChange(Body):
@@ -42,7 +44,7 @@ class QueueChange(Body):
 
     name: Present[QueueName] = Field(None, examples=["Financeiro"])
     channel_ids: Present[Ids] = Field(None, description="All of them; those left out are gone.", examples=[[_AN_ID]])
-    priority: Present[Annotated[int, Field(ge=0, le=100)]] = Field(None, examples=[10])
+    priority: Present[Annotated[StrictInt, Field(ge=0, le=100)]] = Field(None, examples=[10])
 
 
 class QueueShown(BaseModel):
@@ -69,10 +71,10 @@ class AgentShown(BaseModel):
 class AgentChange(Body):
     """What is to be changed; what is left out stays."""
 
-    capacity: Present[Annotated[int, Field(ge=0, le=100)]] = Field(
+    capacity: Present[Annotated[StrictInt, Field(ge=0, le=100)]] = Field(
         None, description="Below the load, nothing is taken away and nothing new given.", examples=[5]
     )
-    auto_accept: Present[bool] = Field(None, examples=[True])
+    auto_accept: Present[StrictBool] = Field(None, examples=[True])
     skills: Present[Skills] = Field(None, description="All of them.", examples=[["billing", "fr"]])
     queue_ids: Present[Ids] = Field(None, description="All of them; none means all queues.", examples=[[]])
 
@@ -144,7 +146,9 @@ class BusinessHoursGiven(Body):
     exceptions: Annotated[dict[date, Intervals], Field(max_length=400)] = Field(
         {}, description="Days that are otherwise; no intervals mean closed.", examples=[_CHRISTMAS_EVE]
     )
-    holidays: bool = Field(False, description="Closed on the public holidays of the tenant's country.", examples=[True])
+    holidays: StrictBool = Field(
+        False, description="Closed on the public holidays of the tenant's country.", examples=[True]
+    )
 
 
 class BusinessHoursShown(BaseModel):
@@ -156,8 +160,8 @@ class BusinessHoursShown(BaseModel):
 
 
 class AutoRepliesGiven(Body):
-    greeting: bool = Field(description="Greet once, when a conversation begins in hours.", examples=[True])
-    out_of_hours: bool = Field(
+    greeting: StrictBool = Field(description="Greet once, when a conversation begins in hours.", examples=[True])
+    out_of_hours: StrictBool = Field(
         description="Tell once an absence that nobody is there, and when somebody will be.", examples=[True]
     )
     tone: Tone = Field("formal", examples=["friendly"])

@@ -124,7 +124,7 @@ class Tail:
             if time.monotonic() - looked_at > PARTITIONS_SECONDS:
                 looked_at = time.monotonic()
                 with only_ours():
-                    if await self._places(kafka) != self._next.keys():
+                    if not await self._places(kafka) <= self._next.keys():
                         log.info("there are more partitions than were read")
                         return
 
@@ -135,13 +135,14 @@ class Tail:
             raise KafkaError("none of the topics is there yet")
         beginning = None
         if self._next:
-            self._next = {place: self._next.get(place, 0) for place in places}
+            # A place that one answer leaves out is not gone: what was read of it is not to be read again.
+            self._next = dict.fromkeys(places, 0) | self._next
         else:
             beginning = await self._begin(kafka, places)
             self._next = dict(beginning.starts)
         kafka.assign([TopicPartition(*place) for place in places])
-        for place, offset in self._next.items():
-            kafka.seek(TopicPartition(*place), offset)
+        for place in places:
+            kafka.seek(TopicPartition(*place), self._next[place])
         return beginning
 
     async def _begin(self, kafka: AIOKafkaConsumer, places: Iterable[Place]) -> Beginning:

@@ -63,8 +63,9 @@ class Database:
         No connection is taken before the first statement.
         """
         session = AsyncSession(self.engine, expire_on_commit=False, autoflush=False)
-        session.info["tenants"] = ",".join(sorted(map(str, tenants)))
-        work = UnitOfWork(session, now or datetime.now(UTC), current_trace())
+        everyone = frozenset(tenants)
+        session.info["tenants"] = ",".join(sorted(map(str, everyone)))
+        work = UnitOfWork(session, now or datetime.now(UTC), current_trace(), everyone)
         async with session:
             yield work
             said = await work.flush()

@@ -1,7 +1,7 @@
 """One transaction: what it changes, what it says, and what it leaves for later, all or nothing."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -52,8 +52,10 @@ class Job(BaseModel):
 class UnitOfWork:
     """What a handler works with. It is opened and committed at the edge, never inside a handler."""
 
-    def __init__(self, session: AsyncSession, now: datetime, trace: str | None) -> None:
+    def __init__(self, session: AsyncSession, now: datetime, trace: str | None, tenants: Iterable[UUID] = ()) -> None:
         self.session = session
+        self.tenants = frozenset(tenants)
+        """All whose rows it was opened for."""
         self.now = now
         self._trace = trace
         self._said: list[Event] = []

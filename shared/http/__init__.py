@@ -1,6 +1,6 @@
 """The edge of a process: who calls, what is asked, one transaction, one shape of answer."""
 
-from shared.http.auth import Caller, Callers, ContextSigner, ContextVerifier, bearer, requires
+from shared.http.auth import PUBLIC_SCOPE, Caller, Callers, ContextSigner, ContextVerifier, bearer, requires
 from shared.http.clients import outgoing_client, was_never_sent
 from shared.http.edge import Body, Desk, Door, RequestEdge, TransactionRoute, Work
 from shared.http.etags import check_version, tell_version
@@ -24,6 +24,7 @@ from shared.http.problems import (
 )
 
 __all__ = [
+    "PUBLIC_SCOPE",
     "BadRequest",
     "Body",
     "Broken",

@@ -15,6 +15,8 @@ from shared.memory import Memory
 
 ALGORITHM: Final = "EdDSA"
 ISSUER: Final = "balcao-gateway"
+PUBLIC_SCOPE: Final = "public"
+"""What they may do of whom nothing is known but an address."""
 LIFETIME: Final = 60
 """Seconds for which a context is good."""
 _REUSE: Final = 30

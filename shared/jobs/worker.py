@@ -7,9 +7,11 @@ holds up the jobs of its own key and nobody else: so many jobs run at once, and 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -145,9 +147,10 @@ class Worker:
             if isinstance(handler, Outside):
                 handler = handler.lost if row.lost else await self._call(job, handler)
                 called = True
-            await self._record(row, job, handler)
+            # What is known of a call must not be lost with a connection.
+            await self._insist(partial(self._record, row, job, handler))
         except Again as again:
-            await self._put_off(row, again.seconds, called=called, counted=row.attempts - 1)
+            await self._insist(partial(self._put_off, row, again.seconds, called=called, counted=row.attempts - 1))
         except Poison as never:
             await self._bury(row, str(never), called=called)
         except Exception as failure:
@@ -156,9 +159,22 @@ class Worker:
                 await self._bury(row, describe(failure), called=called)
             else:
                 wait = wait_before(row.attempts, first=0.5, longest=300)
-                await self._put_off(row, wait, called=called, counted=row.attempts)
+                await self._insist(partial(self._put_off, row, wait, called=called, counted=row.attempts))
         else:
             JOBS_DONE.labels(row.type, "done").inc()
+
+    async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write it down, again and again while the database is away, for as long as the lease may last."""
+        failures, ends_at = 0, time.monotonic() + self._lease.total_seconds()
+        while True:
+            try:
+                return await write()
+            except Exception as failure:
+                failures += 1
+                wait = wait_before(failures, first=0.1, longest=5)
+                if not is_outage(failure) or time.monotonic() + wait > ends_at:
+                    raise
+                await asyncio.sleep(wait)
 
     def _read(self, row: Row[Any]) -> tuple[Job, Handler | Outside]:
         if row.type not in self._does:
@@ -202,6 +218,10 @@ class Worker:
             if await uow.session.scalar(_FINISH, {"id": row.id, "attempts": row.attempts}) is None:
                 return
             uow.session.add(_dead_letter(row, reason, uow, called=called))
+            handler = self._does[row.type][1] if row.type in self._does else None
+            if isinstance(handler, Outside):
+                # Whoever waits for what becomes of it must not wait for ever.
+                await handler.lost(self._read(row)[0], uow)
         JOBS_DONE.labels(row.type, "died").inc()
 
 

@@ -449,7 +449,8 @@ class TestOutside:
             assert await replay_dead_letter(tenant_id, letter.id, {}, uow)
         await worker.do_due()
         assert provider.calls == [1]
-        assert provider.recorded == [(1, "unknown")]
+        # Told at once, so that nobody waits for it, and again by the replay.
+        assert provider.recorded == [(1, "unknown"), (1, "unknown")]
 
 
 async def test_what_has_served_is_swept_away_and_the_rest_is_not(

@@ -16,13 +16,11 @@ class Routed:
     assignee_id: UUID | None
     routed_at: datetime
 
-    @property
-    def place(self) -> tuple[datetime, bool, bool]:
-        """What sorts decisions: those of one moment are to take back, to queue and to assign, in this order."""
-        return self.routed_at, self.assignee_id is not None, self.queue_id is not None
-
 
 def latest(decisions: Iterable[Routed]) -> list[Routed]:
-    """Of each conversation the decision that was made last."""
-    in_order = sorted(decisions, key=lambda one: one.place)
+    """Of each conversation the decision that was made last; of those of one moment, the one that was told last.
+
+    A transaction's decisions bear one time, and come in the order in which they were made.
+    """
+    in_order = sorted(decisions, key=lambda one: one.routed_at)
     return list({(one.tenant_id, one.conversation_id): one for one in in_order}.values())

@@ -16,13 +16,12 @@ _ROUTED = Rowset(
     assignee_id="uuid",
     routed_at="timestamptz",
 )
-# In the order of `Routed.place`. The rows are locked as arriving messages lock them.
+# What is told later holds, if it is not older. The rows are locked as arriving messages lock them.
 _SHOW = text(f"""
 WITH held AS MATERIALIZED (
   SELECT c.id, row.queue_id, row.assignee_id, row.routed_at
   FROM {_ROUTED} JOIN conversations c ON c.tenant_id = row.tenant_id AND c.id = row.conversation_id
-  WHERE c.routed_at IS NULL OR (c.routed_at, c.assignee_id IS NOT NULL, c.queue_id IS NOT NULL)
-    <= (row.routed_at, row.assignee_id IS NOT NULL, row.queue_id IS NOT NULL)
+  WHERE c.routed_at IS NULL OR c.routed_at <= row.routed_at
   ORDER BY c.tenant_id, c.contact_id, c.channel_id, c.id FOR UPDATE OF c
 )
 UPDATE conversations AS c SET queue_id = held.queue_id, assignee_id = held.assignee_id, routed_at = held.routed_at,

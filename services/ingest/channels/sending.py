@@ -99,6 +99,9 @@ UNKNOWN: Final = Outcome(
 )
 
 
+_MOST_ATTEMPTS: Final = 2**31 - 1
+
+
 def reference(message_id: UUID, attempt: int) -> str:
     """What a provider gives back to us with all that he tells of an attempt."""
     return f"{message_id}:{attempt}"
@@ -108,6 +111,7 @@ def referred(callback_data: str | None) -> tuple[UUID, int] | tuple[None, None]:
     """The attempt that a provider's status refers to; none where it is not ours, as of another program's message."""
     message_id, _, attempt = (callback_data or "").partition(":")
     try:
-        return UUID(message_id), int(attempt)
+        known = UUID(message_id), int(attempt)
     except ValueError:
         return None, None
+    return known if 0 < known[1] <= _MOST_ATTEMPTS else (None, None)

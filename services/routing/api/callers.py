@@ -31,10 +31,14 @@ ForOneselfOrOthers = Annotated[Caller, Depends(_for_oneself_or_others)]
 
 def check_whom(caller: Caller, agent_id: UUID | None) -> None:
     """Raise `Forbidden` when the caller may not decide for this agent."""
-    if ROUTING in caller.scopes:
-        return
-    if agent_id != as_agent(caller):
+    alone = himself_alone(caller)
+    if alone is not None and agent_id != alone:
         raise Forbidden(f"The scope {ROUTING} is needed to decide for others.")
+
+
+def himself_alone(caller: Caller) -> UUID | None:
+    """The one agent for whom the caller may decide; None when he may for all."""
+    return None if ROUTING in caller.scopes else as_agent(caller)
 
 
 def as_agent(caller: Caller) -> UUID:

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.routing import handlers, store
-from services.routing.api.callers import ForOneselfOrOthers, ReadConversations, ReadRouting, check_whom
+from services.routing.api.callers import ForOneselfOrOthers, ReadConversations, ReadRouting, himself_alone
 from services.routing.domain import OPEN, Schedule, estimate, opens_at
 from services.routing.models import Case
 from services.routing.schemas import Assignee, AssignmentShown, EtaShown, QueuePositionShown, WaitingShown
@@ -25,12 +25,11 @@ async def read_waiting(caller: ReadConversations, uow: Work) -> WaitingShown:
 
 @conversations.put("/{conversation_id}/assignee", summary="Assign a conversation")
 async def assign(conversation_id: UUID, body: Assignee, caller: ForOneselfOrOthers, uow: Work) -> AssignmentShown:
-    """Take it oneself, or give back what one has; for others with `routing:write`.
+    """Take what nobody has, or give back what one has; for others, and from others, with `routing:write`.
 
     409 when the agent has no room, or when it is resolved.
     """
-    check_whom(caller, body.agent_id or (await _case(caller, conversation_id, uow)).agent_id)
-    await handlers.assign(caller.tenant_id, conversation_id, body.agent_id, uow)
+    await handlers.assign(caller.tenant_id, conversation_id, body.agent_id, uow, only_for=himself_alone(caller))
     case = await _case(caller, conversation_id, uow)
     return AssignmentShown(**{name: getattr(case, name) for name in AssignmentShown.model_fields})
 

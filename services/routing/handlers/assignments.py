@@ -8,7 +8,7 @@ from services.routing.domain import OPEN, RESOLVED, answered_by, given_back, let
 from services.routing.handlers.dispatch import Dispatch, WithdrawOffer
 from services.routing.models import Offer
 from shared.db import UnitOfWork
-from shared.http import Conflict, NotFound
+from shared.http import Conflict, Forbidden, NotFound
 
 
 async def answer_offer(
@@ -52,15 +52,20 @@ async def withdraw_offer(job: WithdrawOffer, uow: UnitOfWork) -> None:
     await dispatch.settle()
 
 
-async def assign(tenant_id: UUID, conversation_id: UUID, agent_id: UUID | None, uow: UnitOfWork) -> None:
+async def assign(
+    tenant_id: UUID, conversation_id: UUID, agent_id: UUID | None, uow: UnitOfWork, *, only_for: UUID | None = None
+) -> None:
     """Give a conversation to an agent, whoever had it, or with none back to its queue, where it keeps its age.
 
-    Raises `NotFound`, and `Conflict` when it is resolved or when the agent has no room.
+    Raises `NotFound`, `Conflict` when it is resolved or when the agent has no room, and `Forbidden` when it is of
+    another than `only_for`, or for another.
     """
     dispatch = await Dispatch.begin([tenant_id], uow)
     case = await store.case_of(tenant_id, conversation_id, uow.session)
     if case is None:
         raise NotFound
+    if only_for is not None and not {case.agent_id, agent_id} <= {None, only_for}:
+        raise Forbidden("The scope routing:write is needed to decide for others.")
     if case.status == RESOLVED:
         raise Conflict("The conversation is resolved.", slug="conversation-closed")
     if agent_id == case.agent_id:

@@ -38,7 +38,8 @@ class Dispatch:
     @classmethod
     async def begin(cls, tenants: Iterable[UUID], uow: UnitOfWork) -> Self:
         """The only one who decides in these tenants until the end of the transaction."""
-        await store.hold(tenants, uow.session)
+        # All of the transaction's at once: a batch comes in waves, and two that take tenants in turn would meet.
+        await store.hold(uow.tenants.union(tenants), uow.session)
         return cls(uow)
 
     def put(self, before: Case, after: Case, *, unaccepted: str = "withdrawn", cause: Event | None = None) -> Case:

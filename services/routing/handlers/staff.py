@@ -23,7 +23,7 @@ OFFLINE: Final = "offline"
 
 async def keep_tenants(events: Sequence[TenantChanged], uow: UnitOfWork) -> None:
     """Keep what is to be known of each tenant, and let it have its default queue."""
-    await store.hold({event.tenant_id for event in events}, uow.session)
+    await store.hold(uow.tenants.union(event.tenant_id for event in events), uow.session)
     await store.keep_tenants(events, uow.now, uow.session)
 
 
@@ -33,14 +33,17 @@ async def keep_agents(events: Sequence[UserChanged], uow: UnitOfWork) -> None:
     dispatch = await Dispatch.begin(tenants, uow)
     known = await store.users({event.user_id for event in events}, tenants, uow.session)
     changed: dict[UUID, User] = {}
+    gone: set[UUID] = set()
     for event in events:
         before = changed.get(event.user_id) or known.get(event.user_id)
         if before is None or before.user_version < event.version:
-            changed[event.user_id] = _user(event, before)
+            user = changed[event.user_id] = _user(event, before)
+            # Who is back before this is over has given all back nevertheless.
+            gone |= set() if user.serves else {user.id}
     if not changed:
         return
     await store.keep_users(changed.values(), uow.now, uow.session)
-    left = [user for user in changed.values() if not user.serves and user.id in known and known[user.id].serves]
+    left = [user for user in changed.values() if user.id in gone and user.id in known and known[user.id].serves]
     for user in left:
         if known[user.id].status != OFFLINE:
             _tell_presence(user, uow)

@@ -77,13 +77,19 @@ STORIES = {
     "assigned at once": (("queued", 1), ("assigned", 1)),
     "handed over": (("assigned", 1), ("unassigned", 2), ("assigned", 2, OTHER_AGENT, OTHER_QUEUE)),
     "resolved": (("queued", 1), ("assigned", 2), ("unassigned", 3)),
+    "caught up": (("queued", 1), ("assigned", 1), ("unassigned", 1)),
 }
 ENDS = {
     "taken back": (str(QUEUE), None),
     "assigned at once": (str(QUEUE), str(AGENT)),
     "handed over": (str(OTHER_QUEUE), str(OTHER_AGENT)),
     "resolved": (None, None),
+    "caught up": (None, None),
 }
+
+
+def _keeps_moments(order: Sequence[Any], story: Sequence[Any]) -> bool:
+    return sorted(order, key=lambda one: int(one[1])) == list(story)
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -91,7 +97,8 @@ ENDS = {
 async def test_in_whatever_order_decisions_come_the_last_one_holds(
     agent: httpx.AsyncClient, database: Database, tenant_id: UUID, story: str, *, together: bool
 ) -> None:
-    orders: Sequence[Any] = list(permutations(STORIES[story]))
+    # What one transaction decided bears one time, and is told in its order.
+    orders: Sequence[Any] = [order for order in permutations(STORIES[story]) if _keeps_moments(order, STORIES[story])]
     senders = "".join(chr(ord("a") + number) for number in range(len(orders)))
     conversations = await begun(agent, database, tenant_id, senders)
     for shown, order in zip(conversations, orders, strict=True):

@@ -63,8 +63,8 @@ def _content(order: Order) -> dict[str, Any]:
 def read_answer(status: int, headers: Mapping[str, str], content: bytes, now: datetime) -> Outcome | NotNow:
     """What an HTTP answer to a message says of it. Header names are lower case; times are UTC.
 
-    2xx with an id: sent. A code that says so, or Meta's own `is_transient`: nothing was taken, not now. Any other
-    code, and any other 4xx: failed. What does not tell, as the 5xx of a proxy or a 2xx without an id: unknown.
+    2xx with an id: sent. A code that says so, or Meta's own `is_transient` beside a code: nothing was taken, not now.
+    Any other code, and any other 4xx: failed. What does not tell, as a proxy's 5xx or a 2xx without an id: unknown.
     """
     answer = _object(content)
     if 200 <= status < 300:
@@ -72,11 +72,12 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes, now: da
     told = optional_object(answer, "error")
     number, _ = error(told)
     code, title = str(number) if number is not None else f"http_{status}", _title(told)
+    # That something is transient says that it may work later, not that nothing was taken now.
+    if status == 408 or (status >= 500 and number in _TELLING_NOTHING):
+        return UNKNOWN
     cause = _cause(status, number, told)
     if cause is not None:
         return NotNow(cause, code, title, _seconds(headers, now))
-    if status == 408 or (status >= 500 and number in _TELLING_NOTHING):
-        return UNKNOWN
     return Outcome("failed", error_code=code, error_title=title)
 
 
