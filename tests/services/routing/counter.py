@@ -122,9 +122,9 @@ class Counter:
         async with self.database.unit_of_work([self.tenant_id], now=offer.expires_at) as uow:
             await handlers.withdraw_offer(WithdrawOffer(tenant_id=self.tenant_id, offer_id=offer.id), uow)
 
-    async def assign(self, conversation: Conversation, agent_id: UUID | None) -> None:
+    async def assign(self, conversation: Conversation, agent_id: UUID | None, *, only_for: UUID | None = None) -> None:
         async with self.database.unit_of_work([self.tenant_id], now=NOON) as uow:
-            await handlers.assign(self.tenant_id, conversation.conversation_id, agent_id, uow)
+            await handlers.assign(self.tenant_id, conversation.conversation_id, agent_id, uow, only_for=only_for)
 
     async def case(self, conversation: Conversation) -> Case:
         async with self.database.unit_of_work([self.tenant_id]) as uow:

@@ -16,7 +16,7 @@ from shared.events.routing import (
     OfferEnded,
     PresenceChanged,
 )
-from shared.http import Conflict, NotFound
+from shared.http import Conflict, Forbidden, NotFound
 from shared.ids import new_id
 from shared.jobs import Worker
 from tests.services.routing.counter import Counter, user_changed
@@ -271,6 +271,19 @@ async def test_a_conversation_is_given_to_somebody_by_hand(counter: Counter) -> 
     assert unassigned.reason == "reassigned"
 
 
+async def test_who_may_decide_for_himself_alone_takes_nothing_from_a_colleague(counter: Counter) -> None:
+    holder, colleague = await counter.agent(capacity=1), await counter.agent("away")
+    held, waiting = await counter.begin(2)
+    with pytest.raises(Forbidden):
+        await counter.assign(held, colleague, only_for=colleague)
+    with pytest.raises(Forbidden):
+        await counter.assign(held, None, only_for=colleague)
+    with pytest.raises(Forbidden):
+        await counter.assign(waiting, holder, only_for=colleague)
+    await counter.assign(waiting, colleague, only_for=colleague)
+    assert await counter.owners([held, waiting]) == [holder, colleague]
+
+
 async def test_nobody_is_given_more_by_hand_than_he_has_room_for(counter: Counter) -> None:
     agent = await counter.agent(capacity=1)
     first, second = await counter.begin(2)
@@ -323,6 +336,15 @@ async def test_a_user_who_no_longer_serves_gives_all_back(counter: Counter) -> N
     assert [event.status for event in await counter.said(PresenceChanged)] == ["online", "offline"]
     with pytest.raises(NotFound):
         await counter.presence(agent, "online")
+
+
+async def test_a_user_who_is_back_before_it_was_heard_that_he_had_gone_has_given_all_back(counter: Counter) -> None:
+    agent = await counter.agent()
+    begun = await counter.begin(2)
+    left = user_changed(counter.tenant_id, agent, active=False, version=2)
+    await counter.hear(left, user_changed(counter.tenant_id, agent, version=3))
+    assert await counter.owners(begun) == [None, None]
+    assert [event.status for event in await counter.said(PresenceChanged)] == ["online", "offline"]
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
