@@ -436,6 +436,13 @@ class TestOutside:
         assert provider.calls == [1]
         assert provider.recorded == [(1, "unknown")]
 
+    async def test_a_known_outcome_is_not_lost_with_a_connection(self, database: Database, tenant_id: UUID) -> None:
+        provider = Provider()
+        provider.failures = [ConnectionResetError(), ConnectionResetError()]
+        await schedule(database, (Send(tenant_id=tenant_id, number=1), "a"))
+        await Worker(provider.does, database).do_due()
+        assert provider.recorded == [(1, "sent")]
+
     async def test_a_dead_job_whose_call_was_made_is_not_called_again_when_it_is_replayed(
         self, database: Database, tenant_id: UUID
     ) -> None:
