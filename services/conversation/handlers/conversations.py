@@ -97,8 +97,8 @@ def _status(
         key = f"wake:{conversation.id}:{change.snoozed_until.isoformat()}"
         uow.schedule(job, key=key, due_at=change.snoozed_until)
     changes = {name: getattr(change, name) for name in ("status", "snoozed_until", "resolved_at")}
-    # Whoever only waited is said by nobody to have left the queue.
-    return changes | {"queue_id": None} if change.status == Status.RESOLVED else changes
+    # Reopened before routing has told of it, it must not show who answered or where it waited before.
+    return changes | {"queue_id": None, "assignee_id": None} if change.status == Status.RESOLVED else changes
 
 
 def _tell(conversation: Conversation, before: str, uow: UnitOfWork) -> None:
