@@ -11,11 +11,10 @@ from starlette.requests import Request
 
 from gateway import handlers
 from gateway.domain import PLATFORM_SCOPE, Key, place_of
-from gateway.limits import Limit
 from gateway.settings import Settings
 from gateway.tokens import AccessTokens
 from shared.db import Database
-from shared.http import PUBLIC_SCOPE, Caller, TooManyRequests, Unauthorized, bearer
+from shared.http import PUBLIC_SCOPE, Caller, Limit, TooManyRequests, Unauthorized, bearer
 from shared.memory import Memory
 
 _REMEMBERED: Final = 10_000

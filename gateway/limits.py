@@ -3,9 +3,7 @@
 from collections import Counter
 from collections.abc import Hashable
 
-from shared.http import Limit, TooManyRequests
-
-__all__ = ["Limit", "Places"]
+from shared.http import TooManyRequests
 
 _RETRY_SECONDS = 30
 

@@ -13,7 +13,16 @@ from starlette.types import Receive, Scope, Send
 from gateway.authentication import Authenticator
 from gateway.limits import Places
 from gateway.routes import Destination, destination
-from shared.http import BadRequest, Caller, ContextSigner, NotFound, TooManyRequests, Unavailable
+from shared.http import (
+    AS_IT_COMES,
+    EVENT_STREAM,
+    BadRequest,
+    Caller,
+    ContextSigner,
+    NotFound,
+    TooManyRequests,
+    Unavailable,
+)
 from shared.telemetry import current_trace
 
 STREAMS: Final = 1_000
@@ -23,9 +32,6 @@ _STREAMS_OF_ONE: Final = 20
 _ASKED: Final = ("accept", "content-type", "idempotency-key", "if-match", "last-event-id")
 _ASKED_BY_VISITORS: Final = (*_ASKED, "origin", "x-visitor-token")
 _ANSWERED: Final = ("content-type", "etag", "idempotency-replayed", "location", "retry-after", "allow")
-_STREAM: Final = "text/event-stream"
-# Whatever stands between here and the client must not gather the events before it passes them on.
-_AS_IT_COMES: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 # Any page may ask for what is open to everyone (Fetch standard, CORS): no cookie is ever looked at, and for which pages
 # a chat is there, its service decides by their origin.
@@ -100,7 +106,7 @@ class Proxy:
         except TooManyRequests:
             await answer.aclose()
             raise
-        return _Passing(answer, headers | _AS_IT_COMES, leave=partial(self._streams.leave, caller.id))
+        return _Passing(answer, headers | AS_IT_COMES, leave=partial(self._streams.leave, caller.id))
 
 
 async def _answer(client: httpx.AsyncClient, question: httpx.Request) -> httpx.Response:
@@ -141,4 +147,4 @@ async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def _is_stream(answer: httpx.Response) -> bool:
-    return str(answer.headers.get("content-type", "")).startswith(_STREAM)
+    return str(answer.headers.get("content-type", "")).startswith(EVENT_STREAM)

@@ -32,10 +32,7 @@ async def add_api_key(body: NewApiKey, caller: WriteApiKeys, uow: Work) -> NewAp
 @api_keys.get("", summary="List API keys")
 async def list_api_keys(caller: ReadApiKeys, paging: Pages, uow: Work) -> Page[ApiKeyShown]:
     """The revoked ones too, oldest first, without their secrets."""
-    after = paging.after(UUID)
-    rows = await store.list_api_keys(
-        caller.tenant_id, uow.session, after=after[0] if after else None, limit=paging.more
-    )
+    rows = await store.list_api_keys(caller.tenant_id, uow.session, after=paging.after_id(), limit=paging.more)
     return paging.page(rows, _show, lambda row: (row.id,))
 
 

@@ -41,8 +41,7 @@ async def add_user(body: NewUser, caller: WriteUsers, uow: Work, request: Reques
 @users.get("", summary="List users")
 async def list_users(caller: ReadUsers, paging: Pages, uow: Work) -> Page[UserShown]:
     """Those who are no longer active too, oldest first."""
-    after = paging.after(UUID)
-    rows = await store.list_users(caller.tenant_id, uow.session, after=after[0] if after else None, limit=paging.more)
+    rows = await store.list_users(caller.tenant_id, uow.session, after=paging.after_id(), limit=paging.more)
     return paging.page(rows, show, lambda row: (row.id,))
 
 

@@ -2,7 +2,7 @@
 
 from gateway.domain.addresses import place_of
 from gateway.domain.countries import COUNTRIES
-from gateway.domain.keys import SECRET_BYTES, Key, is_good
+from gateway.domain.keys import Key, is_good
 from gateway.domain.roles import ALLOWED, PLATFORM_SCOPE, SCOPES, Role
 from gateway.domain.users import (
     FAILURE_MEMORY,
@@ -24,7 +24,6 @@ __all__ = [
     "MOST_FAILURES",
     "PLATFORM_SCOPE",
     "SCOPES",
-    "SECRET_BYTES",
     "SHORTEST_PASSWORD",
     "Key",
     "Role",

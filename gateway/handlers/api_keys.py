@@ -6,8 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from gateway import store
-from gateway.domain import ALLOWED, SCOPES, SECRET_BYTES, Key, Role, is_good, may_give
+from gateway.domain import ALLOWED, SCOPES, Key, Role, is_good, may_give
 from gateway.models import ApiKey, User
+from shared.bearers import SECRET_BYTES
 from shared.db import Database, UnitOfWork
 from shared.events.gateway import ApiKeyChanged
 from shared.http import Caller, Forbidden, Invalid, NotFound

@@ -12,19 +12,16 @@ from starlette.types import Receive, Scope, Send
 from gateway.realtime.cursor import LONGEST
 from gateway.realtime.realtime import RETRY_SECONDS, SEND_SECONDS, Realtime, first_of
 from gateway.realtime.stream import FellBehindError, Stream, Told
-from shared.http import Caller, TransactionRoute, bearer
-
-# Whatever stands between here and the client must not gather the events before it passes them on.
-_AS_IT_COMES: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+from shared.http import AS_IT_COMES, EVENT_STREAM, Caller, TransactionRoute, bearer
 
 
 class EventStream(Response):
     """An answer that lasts: until the client goes, falls behind, or may see it no more."""
 
-    media_type = "text/event-stream"
+    media_type = EVENT_STREAM
 
     def __init__(self, realtime: Realtime, caller: Caller, shown: str, after: str | None) -> None:
-        super().__init__(headers=_AS_IT_COMES)
+        super().__init__(headers=AS_IT_COMES)
         del self.headers["content-length"]
         self._realtime = realtime
         self._caller = caller

@@ -144,9 +144,8 @@ async def add_attempt(conversation_id: UUID, message_id: UUID, caller: WriteConv
 async def list_notes(conversation_id: UUID, caller: ReadConversations, paging: Pages, uow: Work) -> Page[NoteShown]:
     """What the staff noted, oldest first."""
     conversation = await _conversation(caller, conversation_id, uow)
-    after = paging.after(UUID)
     rows = await store.list_notes(
-        caller.tenant_id, conversation.id, uow.session, after=after[0] if after else None, limit=paging.more
+        caller.tenant_id, conversation.id, uow.session, after=paging.after_id(), limit=paging.more
     )
     return paging.page(rows, _show_note, lambda row: (row.id,))
 
@@ -164,10 +163,7 @@ contacts = APIRouter(prefix="/contacts", route_class=TransactionRoute, tags=["Co
 @contacts.get("", summary="List contacts")
 async def list_contacts(caller: ReadContacts, paging: Pages, uow: Work) -> Page[ContactShown]:
     """The newest contact first."""
-    after = paging.after(UUID)
-    rows = await store.list_contacts(
-        caller.tenant_id, uow.session, after=after[0] if after else None, limit=paging.more
-    )
+    rows = await store.list_contacts(caller.tenant_id, uow.session, after=paging.after_id(), limit=paging.more)
     addresses = await store.addresses_of(caller.tenant_id, [row.id for row in rows], uow.session)
     return paging.page(rows, lambda row: _show_contact(row, addresses[row.id]), lambda row: (row.id,))
 

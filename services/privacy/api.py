@@ -1,7 +1,6 @@
 """Privacy by API: the registers that the DPO reads."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
@@ -33,8 +32,7 @@ async def read_register(caller: ReadPrivacy, uow: Work) -> RegisterShown:
 @privacy.get("/access-grants", summary="List who may look at personal data")
 async def list_access_grants(caller: ReadPrivacy, paging: Pages, uow: Work) -> Page[AccessGrantShown]:
     """Every API key, the revoked ones too, oldest first."""
-    after = paging.after(UUID)
-    rows = await store.list_grants(caller.tenant_id, uow.session, after=after[0] if after else None, limit=paging.more)
+    rows = await store.list_grants(caller.tenant_id, uow.session, after=paging.after_id(), limit=paging.more)
     return paging.page(rows, _show, lambda row: (row.api_key_id,))
 
 

@@ -22,8 +22,11 @@ from shared.http.problems import (
     Unauthorized,
     Unavailable,
 )
+from shared.http.streams import AS_IT_COMES, EVENT_STREAM
 
 __all__ = [
+    "AS_IT_COMES",
+    "EVENT_STREAM",
     "PUBLIC_SCOPE",
     "BadRequest",
     "Body",

@@ -39,8 +39,7 @@ def dead_letters(hears: Hears) -> APIRouter:
     @router.get("", summary="List dead letters")
     async def list_(caller: ReadOperations, paging: Pages, uow: Work) -> Page[DeadLetterShown]:
         """Events and jobs that could not take effect, oldest first; their content is not shown."""
-        after = paging.after(UUID)
-        letters = await list_dead_letters(caller.tenant_id, uow, after=after[0] if after else None, limit=paging.more)
+        letters = await list_dead_letters(caller.tenant_id, uow, after=paging.after_id(), limit=paging.more)
         return paging.page(letters, _show, lambda letter: (letter.id,))
 
     @router.post("/{letter_id}/replays", status_code=204, summary="Replay a dead letter")

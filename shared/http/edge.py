@@ -23,6 +23,7 @@ from shared.http.auth import PUBLIC_SCOPE, Callers
 from shared.http.bodies import BODY_BYTES, Bodies
 from shared.http.idempotency import Answers
 from shared.http.problems import Invalid, NotFound, as_problem
+from shared.http.streams import EVENT_STREAM
 from shared.ids import new_id
 from shared.telemetry import HTTP_REQUESTS, HTTP_SECONDS, span
 
@@ -145,7 +146,7 @@ class RequestEdge:
                 told = MutableHeaders(scope=message)
                 told["X-Request-Id"] = request_id
                 told.update(answer_headers)
-                scope["state"]["endless"] = told.get("content-type", "").startswith("text/event-stream")
+                scope["state"]["endless"] = told.get("content-type", "").startswith(EVENT_STREAM)
             await send(message)
 
         door = self._door(scope)

@@ -48,6 +48,11 @@ class Paging:
         except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error):
             raise BadRequest("The cursor is not one of this list.", slug="bad-cursor") from None
 
+    def after_id(self) -> UUID | None:
+        """The same where lists are sorted by their ids alone."""
+        after = self.after(UUID)
+        return after[0] if after else None
+
     def page(self, rows: Sequence[R], show: Callable[[R], T], key: Callable[[R], Sequence[Any]]) -> Page[T]:
         """The page of `rows`, of which there are up to `more`."""
         shown = rows[: self.limit]

@@ -13,12 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain import ALLOWED, SCOPES, Key, Role, is_good
-from gateway.limits import Limit
 from gateway.proxy import Proxy
 from gateway.routes import Destination, destination, public_path
 from gateway.settings import Settings
 from shared.events.gateway import ApiKeyChanged, TenantChanged
-from shared.http import ContextSigner, ContextVerifier, TooManyRequests, outgoing_client
+from shared.http import ContextSigner, ContextVerifier, Limit, TooManyRequests, outgoing_client
 from tests.support.machine import CALLER_PRIVATE_KEY, CALLER_PUBLIC_KEY, BrokerAddress, Machine
 from tests.support.outbox import said
 from tests.support.services import SERVICES

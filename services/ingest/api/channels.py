@@ -55,10 +55,7 @@ async def connect(
 async def list_(caller: ReadChannels, paging: Pages, uow: Work, request: Request) -> Page[ChannelShown]:
     """The tenant's channel accounts, oldest first."""
     settings: Settings = request.app.state.counter.kernel.settings
-    after = paging.after(UUID)
-    rows = await store.list_channels(
-        caller.tenant_id, uow.session, after=after[0] if after else None, limit=paging.more
-    )
+    rows = await store.list_channels(caller.tenant_id, uow.session, after=paging.after_id(), limit=paging.more)
     return paging.page(rows, lambda row: _show(row, settings), lambda row: (row.id,))
 
 

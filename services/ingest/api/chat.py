@@ -15,7 +15,7 @@ from sqlalchemy import Row
 from starlette.types import Message, Send
 
 from services.ingest import handlers, store
-from services.ingest.channels.web_chat import SECRET_BYTES, SESSION_LIFE
+from services.ingest.channels.web_chat import SESSION_LIFE
 from services.ingest.handlers import BeginVisit, VisitorStreams
 from services.ingest.models import ChatMessage, ChatSession
 from services.ingest.schemas import (
@@ -30,7 +30,20 @@ from services.ingest.schemas import (
 )
 from services.ingest.settings import Settings
 from services.ingest.store import MessageOfSession
-from shared.http import Caller, Desk, Limit, NotFound, Page, Pages, TransactionRoute, Work, requires
+from shared.bearers import SECRET_BYTES
+from shared.http import (
+    AS_IT_COMES,
+    EVENT_STREAM,
+    Caller,
+    Desk,
+    Limit,
+    NotFound,
+    Page,
+    Pages,
+    TransactionRoute,
+    Work,
+    requires,
+)
 from shared.service import Kernel
 
 RETRY_MS = 2000
@@ -99,7 +112,7 @@ class _StreamRoute(APIRoute):
 class _Events(StreamingResponse):
     """Server-sent events (WHATWG HTML, §9.2), whose source is closed with them."""
 
-    media_type = "text/event-stream"
+    media_type = EVENT_STREAM
 
     async def stream_response(self, send: Send) -> None:
         async def send_in_time(message: Message) -> None:
@@ -205,7 +218,7 @@ async def listen(
     here.streams.check_room(session.id)
     # Who comes from before the database was restored has seen what nobody knows any more.
     source = _stream(here, session, min(last_event_id, session.last_step))
-    return _Events(source, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return _Events(source, headers=AS_IT_COMES)
 
 
 async def _stream(here: Lobby, session: ChatSession, after: int) -> AsyncGenerator[str]:

@@ -26,13 +26,12 @@ async def list_raw_events(
     channel_id: UUID | None = None,
 ) -> Page[RawEventShown]:
     """What providers sent, item by item, without its content; oldest first, the failed ones if not asked otherwise."""
-    after = paging.after(UUID)
     rows = await store.list_raw_events(
         caller.tenant_id,
         uow.session,
         state=state,
         channel_id=channel_id,
-        after=after[0] if after else None,
+        after=paging.after_id(),
         limit=paging.more,
     )
     return paging.page(rows, _show_raw_event, lambda row: (row.id,))

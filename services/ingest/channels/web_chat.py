@@ -1,13 +1,10 @@
 """Web chat has no provider but us: who may open it, what its visitors are asked first, and how they are known again."""
 
-import base64
-import binascii
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
+
+from shared.bearers import BearerSecret
 
 KIND: Final = "web_chat"
 VISITOR: Final = "visitor"
@@ -19,38 +16,13 @@ USE_COUNTS: Final = timedelta(hours=1)
 """How exactly the last use of who only looks is known, so that looking seldom writes."""
 TYPING_LIFE: Final = timedelta(seconds=6)
 """How long somebody types who does not say so again."""
-SECRET_BYTES: Final = 32
-
-_PREFIX: Final = "vis_"
 
 
-@dataclass(frozen=True, slots=True)
-class VisitorToken:
-    """A visitor's secret as he has it: it says whose customer he is, so that he is looked for in one tenant alone."""
+class VisitorToken(BearerSecret):
+    """A visitor's secret as he has it."""
 
-    tenant_id: UUID
-    secret: bytes = field(repr=False)
-
-    def __str__(self) -> str:
-        return _PREFIX + base64.urlsafe_b64encode(self.tenant_id.bytes + self.secret).decode().rstrip("=")
-
-    @property
-    def digest(self) -> bytes:
-        """What is kept of it. The secret is random, so that a fast hash is enough."""
-        return hashlib.sha256(self.secret).digest()
-
-    @classmethod
-    def parse(cls, token: str) -> "VisitorToken | None":
-        """The token that a text is; None when it is none."""
-        if not token.startswith(_PREFIX) or not token.isascii():
-            return None
-        try:
-            content = base64.b64decode(token[len(_PREFIX) :] + "==", altchars=b"-_", validate=False)
-        except binascii.Error:
-            return None
-        if len(content) != 16 + SECRET_BYTES:
-            return None
-        return cls(UUID(bytes=content[:16]), content[16:])
+    __slots__ = ()
+    prefix = "vis_"
 
 
 def admits(settings: Mapping[str, Any], origin: str | None) -> bool:

@@ -18,8 +18,7 @@ agents = APIRouter(prefix="/agents", route_class=TransactionRoute, tags=["Routin
 @agents.get("", summary="List agents")
 async def list_agents(caller: ReadRouting, paging: Pages, uow: Work) -> Page[AgentShown]:
     """The active users whose role serves customers."""
-    after = paging.after(UUID)
-    rows = await store.list_agents(caller.tenant_id, uow.session, after=after[0] if after else None, limit=paging.more)
+    rows = await store.list_agents(caller.tenant_id, uow.session, after=paging.after_id(), limit=paging.more)
     return paging.page(rows, _show, lambda row: (row.id,))
 
 

@@ -17,13 +17,12 @@ offers = APIRouter(prefix="/offers", route_class=TransactionRoute, tags=["Routin
 @offers.get("", summary="List open offers")
 async def list_offers(caller: ReadRouting, paging: Pages, uow: Work) -> Page[OfferShown]:
     """What the caller is asked just now; with `routing:write` what anybody is."""
-    after = paging.after(UUID)
     rows = await store.list_open_offers(
         caller.tenant_id,
         uow.session,
         agent_id=None if ROUTING in caller.scopes else as_agent(caller),
         now=uow.now,
-        after=after[0] if after else None,
+        after=paging.after_id(),
         limit=paging.more,
     )
     return paging.page(rows, _show, lambda row: (row.id,))

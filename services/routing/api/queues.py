@@ -17,8 +17,7 @@ queues = APIRouter(prefix="/queues", route_class=TransactionRoute, tags=["Routin
 @queues.get("", summary="List queues")
 async def list_queues(caller: ReadRouting, paging: Pages, uow: Work) -> Page[QueueShown]:
     """Where conversations wait for an agent."""
-    after = paging.after(UUID)
-    rows = await store.list_queues(caller.tenant_id, uow.session, after=after[0] if after else None, limit=paging.more)
+    rows = await store.list_queues(caller.tenant_id, uow.session, after=paging.after_id(), limit=paging.more)
     return paging.page(rows, _show, lambda row: (row.id,))
 
 
