@@ -5,7 +5,7 @@ PYTHONS := python3.13 python3.12 python3.11 python3.14 python3
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help run demo test test-kafka check format docs lock kafka kafka-stop reset environment install
+.PHONY: help run demo test test-kafka check format docs lock recompute kafka kafka-stop reset environment install
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,7 @@ demo: environment ## play a lively morning beside `make run`, to be watched here
 	@exec $(PYTHON) -m deploy.simulator.demo $(ARGS)
 
 test: environment ## run all tests; ARGS="-k relay" narrows them
-	$(PYTHON) -m pytest -n 2 --dist loadscope $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-kafka: environment ## run the tests that concern the broker on Apache Kafka (needs Java 17 and Maven)
 	$(PYTHON) -m deploy.local beside-kafka $(PYTHON) -m pytest -m kafka $(ARGS)
@@ -40,6 +40,9 @@ lock: environment ## pin the dependencies of pyproject.toml; ARGS=--upgrade take
 	$(COMPILE) $(ARGS) pyproject.toml -o requirements.lock
 	$(COMPILE) $(ARGS) -c requirements.lock --group embedded --group dev pyproject.toml -o requirements-dev.lock
 	echo uv | $(COMPILE) $(ARGS) - -o deploy/installer.lock
+
+recompute: environment ## compute all figures anew from the facts, beside `make run`
+	@$(PYTHON) -m deploy.local.recompute
 
 kafka: environment ## start Apache Kafka alone, in the background (needs Java 17 and Maven)
 	@$(PYTHON) -m deploy.local kafka

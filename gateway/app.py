@@ -22,5 +22,6 @@ service = Service(
     says=[TenantChanged, UserChanged, ApiKeyChanged],
     furnish=api.furnish,
     callers=api.callers,
+    dead_letters_at="/v1/operations/gateway/dead-letters",
 )
 app = service.asgi

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from hmac import compare_digest
 from typing import Final
@@ -14,10 +15,12 @@ from gateway.domain import PLATFORM_SCOPE, Key, place_of
 from gateway.settings import Settings
 from gateway.tokens import AccessTokens
 from shared.db import Database
-from shared.http import PUBLIC_SCOPE, Caller, Limit, TooManyRequests, Unauthorized, bearer
+from shared.http import PUBLIC_SCOPE, Caller, Limit, NotFound, TooManyRequests, Unauthorized, bearer
 from shared.memory import Memory
 
 _REMEMBERED: Final = 10_000
+_SLUG_SECONDS: Final = 60
+"""How long it is remembered whose a slug is; no tenant ever gives its own up."""
 _NOBODYS: Final = UUID(int=0)
 
 PLATFORM: Final = Caller("platform", _NOBODYS, frozenset({PLATFORM_SCOPE}))
@@ -31,6 +34,7 @@ class Authenticator:
         self._settings = settings
         self._database = database
         self._known: Memory[str, Caller] = Memory(_REMEMBERED)
+        self._slugs: Memory[str, UUID] = Memory(_REMEMBERED)
         self._per_key = Limit(settings.requests_per_minute_and_key)
         self._per_tenant = Limit(settings.requests_per_minute_and_tenant)
         self._per_address = Limit(settings.public_requests_per_minute_and_address)
@@ -51,11 +55,22 @@ class Authenticator:
         self._per_tenant.take(caller.tenant_id)
         return caller
 
-    def visitor(self, request: Request) -> Caller:
-        """Whoever calls from the request's address, with what is open to all; raises `TooManyRequests`."""
+    async def visitor(self, request: Request, tenant_slug: str | None) -> Caller:
+        """Whoever calls from the request's address, with what is open to all: of the tenant that the address names.
+
+        Raises `TooManyRequests`, and `NotFound` for a slug that is no tenant's.
+        """
         caller = Caller(f"public|{_address(request)}", _NOBODYS, frozenset({PUBLIC_SCOPE}))
         _count(self._per_address, caller, request)
-        return caller
+        if tenant_slug is None:
+            return caller
+        return replace(caller, tenant_id=await self._tenant(tenant_slug))
+
+    async def _tenant(self, slug: str) -> UUID:
+        known = self._slugs.get(slug) or await handlers.tenant_of_slug(slug, self._database)
+        if known is None:
+            raise NotFound
+        return self._slugs.keep(slug, known, seconds=_SLUG_SECONDS)
 
     @contextmanager
     def guess(self, request: Request) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """One API over all services: the gateway says who calls, and passes on what is asked and what is answered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -14,7 +14,6 @@ from gateway.authentication import Authenticator
 from gateway.limits import Places
 from gateway.routes import Destination, destination
 from shared.http import (
-    AS_IT_COMES,
     EVENT_STREAM,
     BadRequest,
     Caller,
@@ -30,18 +29,32 @@ STREAMS: Final = 1_000
 _STREAMS_OF_ONE: Final = 20
 
 _ASKED: Final = ("accept", "content-type", "idempotency-key", "if-match", "last-event-id")
-_ASKED_BY_VISITORS: Final = (*_ASKED, "origin", "x-visitor-token")
-_ANSWERED: Final = ("content-type", "etag", "idempotency-replayed", "location", "retry-after", "allow")
+_ASKED_BY_VISITORS: Final[Mapping[str, Sequence[str]]] = {
+    "ingest": (*_ASKED, "origin", "x-visitor-token"),
+    "privacy": (*_ASKED, "x-tracking-token"),
+}
+"""What a service is told of who says nothing of himself: of secrets only its own."""
+_ANSWERED: Final = (
+    "allow",
+    "cache-control",
+    "content-disposition",
+    "content-type",
+    "etag",
+    "idempotency-replayed",
+    "location",
+    "retry-after",
+    "x-accel-buffering",
+)
 
 # Any page may ask for what is open to everyone (Fetch standard, CORS): no cookie is ever looked at, and for which pages
 # a chat is there, its service decides by their origin.
 _TO_ANY_PAGE: Final = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id",
+    "Access-Control-Expose-Headers": "Content-Disposition, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
+    "Retry-After, X-Request-Id",
 }
 _PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
-    "Access-Control-Allow-Headers": ", ".join(_ASKED_BY_VISITORS),
     "Access-Control-Max-Age": "600",
 }
 
@@ -64,18 +77,25 @@ class Proxy:
     async def pass_on(self, request: Request) -> Response:
         """What the service answers, events as they come; 503 while it is down."""
         where = destination(request.url.path)
-        if where is not None and where.is_public:
+        if request.url.path.startswith("/v1/public/"):
             return await self._pass_visitor_on(request, where)
         caller = await self._authenticator.identify(request)
         if where is None:
             raise NotFound
         return await self._ask(request, where, caller, _ASKED)
 
-    async def _pass_visitor_on(self, request: Request, where: Destination) -> Response:
+    async def _pass_visitor_on(self, request: Request, where: Destination | None) -> Response:
         request.scope["state"]["answer_headers"].update(_TO_ANY_PAGE)
+        if where is None:
+            # Nobody is asked here who he is, not even for what is not there.
+            await self._authenticator.visitor(request, None)
+            raise NotFound
+        asked = _ASKED_BY_VISITORS[where.service]
         if request.method == "OPTIONS":
-            return Response(status_code=204, headers=_PREFLIGHT)
-        return await self._ask(request, where, self._authenticator.visitor(request), _ASKED_BY_VISITORS)
+            headers = {"Access-Control-Allow-Headers": ", ".join(asked), **_PREFLIGHT}
+            return Response(status_code=204, headers=headers)
+        caller = await self._authenticator.visitor(request, where.tenant_slug)
+        return await self._ask(request, where, caller, asked)
 
     async def _ask(self, request: Request, where: Destination, caller: Caller, asked: Sequence[str]) -> Response:
         client = self._services.get(where.service)
@@ -99,21 +119,21 @@ class Proxy:
 
     async def _told(self, answer: httpx.Response, caller: Caller) -> Response:
         headers = {name: answer.headers[name] for name in _ANSWERED if name in answer.headers}
-        if not _is_stream(answer):
+        if not _is_passed_as_it_comes(answer):
             return Response(answer.content, answer.status_code, headers)
         try:
             self._streams.take(caller.id)
         except TooManyRequests:
             await answer.aclose()
             raise
-        return _Passing(answer, headers | AS_IT_COMES, leave=partial(self._streams.leave, caller.id))
+        return _Passing(answer, headers, leave=partial(self._streams.leave, caller.id))
 
 
 async def _answer(client: httpx.AsyncClient, question: httpx.Request) -> httpx.Response:
-    """The answer, whole unless it is a stream; raises `TimeoutError`."""
+    """The answer, whole unless it is passed on as it comes; raises `TimeoutError`."""
     async with asyncio.timeout(_ANSWER_SECONDS):
         answer = await client.send(question, stream=True)
-        if not _is_stream(answer):
+        if not _is_passed_as_it_comes(answer):
             try:
                 await answer.aread()
             finally:
@@ -142,9 +162,15 @@ async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
         async for piece in answer.aiter_bytes():
             yield piece
     except httpx.HTTPError:
-        # The service went away: the stream ends here, and the client comes again where it left off.
-        return
+        # The service went away. Who follows events comes again where he left off; half a file must not pass for one.
+        if not _has_events(answer):
+            raise Unavailable("The service went away before the end of the file.") from None
 
 
-def _is_stream(answer: httpx.Response) -> bool:
+def _is_passed_as_it_comes(answer: httpx.Response) -> bool:
+    """Whether more may come than is held here, or later: a file, or events."""
+    return "content-disposition" in answer.headers or _has_events(answer)
+
+
+def _has_events(answer: httpx.Response) -> bool:
     return str(answer.headers.get("content-type", "")).startswith(EVENT_STREAM)

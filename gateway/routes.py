@@ -1,6 +1,7 @@
 """The public surface as data: which service answers which path."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 SERVICES = ("ingest", "routing", "conversation", "metrics", "privacy")
@@ -28,8 +29,25 @@ OF_CONVERSATIONS: dict[str, str] = {"assignee": "routing", "queue-position": "ro
 PASSAGES: dict[str, str] = {"chat": "ingest"}
 """The first part of a path under /v1/public, where nobody says who he is."""
 
-BEGINNINGS = tuple(f"/v1/{first}" for first in (*PUBLIC, *(f"public/{first}" for first in PASSAGES), "operations"))
+OF_TENANTS: dict[str, str] = {"privacy": "privacy"}
+"""The part of such a path behind a tenant's slug, and who answers it."""
+
+RESERVED_SLUGS = frozenset({*PASSAGES, "forms", "preferences", "surveys"})
+"""What no tenant is called, so that nothing behind `/v1/public` has two meanings."""
+
+BEGINNINGS = tuple(f"/v1/{first}" for first in (*PUBLIC, "public", *(f"operations/{service}" for service in SERVICES)))
 """How the paths begin that other services answer."""
+
+PATTERNS = tuple(
+    f"/v1/{path}"
+    for first in (
+        *(*PUBLIC, "operations"),
+        *(f"public/{first}" for first in PASSAGES),
+        *(f"public/{{tenant_slug}}/{first}" for first in OF_TENANTS),
+    )
+    for path in (first, f"{first}/{{path:path}}")
+)
+"""These paths by what they have in common, told apart in the metrics."""
 
 # Nothing that a client, a proxy or a server might resolve differently than it was matched here.
 _PLAIN = re.compile(r"/v1(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+")
@@ -41,7 +59,8 @@ class Destination:
 
     service: str
     path: str
-    is_public: bool = False
+    tenant_slug: str | None = None
+    """Whose it is, where nobody says who he is and the path names the tenant."""
 
 
 def destination(path: str) -> Destination | None:
@@ -54,15 +73,29 @@ def destination(path: str) -> Destination | None:
         return Destination(OF_CONVERSATIONS[rest[1]], own)
     if first in PUBLIC:
         return Destination(PUBLIC[first], own)
-    if first == "public" and len(rest) >= 2 and rest[0] in PASSAGES:
-        return Destination(PASSAGES[rest[0]], own, is_public=True)
+    if first == "public":
+        return _open_to_all(own, rest)
     if first == "operations" and len(rest) >= 2 and rest[0] in SERVICES and rest[1] == "dead-letters":
         return Destination(rest[0], "/" + "/".join(rest[1:]))
     return None
 
 
+def _open_to_all(own: str, rest: Sequence[str]) -> Destination | None:
+    match rest:
+        case [first, _, *_] if first in PASSAGES:
+            return Destination(PASSAGES[first], own)
+        case [slug, first, *behind] if first in OF_TENANTS and behind:
+            path = "/".join(("/public", first, *behind))
+            return Destination(OF_TENANTS[first], path, tenant_slug=slug)
+        case _:
+            return None
+
+
 def public_path(service: str, path: str) -> str:
-    """Under which public path a service's own path is found."""
+    """Under which public path a service's own path is found, `{tenant_slug}` standing for the tenant where it must."""
     if path.startswith("/dead-letters"):
         return f"/v1/operations/{service}{path}"
+    first, _, behind = path[1:].partition("/")
+    if first == "public" and behind.partition("/")[0] in OF_TENANTS:
+        return f"/v1/public/{{tenant_slug}}/{behind}"
     return f"/v1{path}"

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, StrictBool, StringConstraints
 
 from gateway.domain import COUNTRIES, LONGEST_PASSWORD, SCOPES, SHORTEST_PASSWORD, Role, is_common, normal_email
+from gateway.routes import RESERVED_SLUGS
 from shared.http import Body, Moment, Present, Words
 
 # Not zones, but what a system's files of zones hold besides.
@@ -38,6 +39,12 @@ def _known_scope(value: str) -> str:
     return value
 
 
+def _unreserved(value: str) -> str:
+    if value in RESERVED_SLUGS:
+        raise ValueError("must be none that is reserved")
+    return value
+
+
 def _uncommon(value: SecretStr) -> SecretStr:
     if is_common(value.get_secret_value()):
         raise ValueError("must not be among the commonest")
@@ -64,9 +71,9 @@ Password = Annotated[
 
 class NewTenant(Body):
     name: Name = Field(examples=["Padaria do Largo"])
-    slug: Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_length=60)] = Field(
-        examples=["padaria-do-largo"]
-    )
+    slug: Annotated[
+        str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_length=60), AfterValidator(_unreserved)
+    ] = Field(description="Its name in addresses; some are reserved. It stays as it is.", examples=["padaria-do-largo"])
     country: Annotated[str, AfterValidator(_known_country)] = Field(description="ISO 3166-1 alpha-2.", examples=["BR"])
     time_zone: TimeZone
     locale: Locale = Field(examples=["pt-BR"])

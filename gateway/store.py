@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.domain import FAILURE_MEMORY, Role
-from gateway.models import ApiKey, EndedToken, Login, LoginFailures, Tenant, User
+from gateway.models import ApiKey, EndedToken, Login, LoginFailures, Tenant, TenantSlug, User
 
 # On the occasion of something new, some of what has had its time is taken away; what others hold is left to them.
 _FORGET_FAILURES: Final = text("""
@@ -27,6 +27,11 @@ DELETE FROM ended_tokens WHERE id IN (
 async def tenant(tenant_id: UUID, session: AsyncSession, *, for_update: bool = False) -> Tenant | None:
     query = select(Tenant).where(Tenant.id == tenant_id)
     return await session.scalar(query.with_for_update() if for_update else query)
+
+
+async def tenant_of_slug(slug: str, session: AsyncSession) -> UUID | None:
+    """Whose a slug is, for whoever asks."""
+    return await session.scalar(select(TenantSlug.tenant_id).where(TenantSlug.slug == slug))
 
 
 async def api_key_by_digest(tenant_id: UUID, digest: bytes, session: AsyncSession) -> tuple[ApiKey, User | None] | None:

@@ -19,8 +19,11 @@ from shared.bus import BrokerAwayError, Consumer, Publisher, Relay
 from shared.bus.consumer import Hears
 from shared.bus.retry import wait_before
 from shared.db import Database, Model
+from shared.db.tables import Kernel as KernelTables
 from shared.events import Event
+from shared.events.privacy import SubjectDataRequested
 from shared.http.auth import Callers, ContextVerifier
+from shared.http.clients import outgoing_client
 from shared.http.dead_letters import dead_letters
 from shared.http.edge import HEALTH, Desk, Door, RequestEdge
 from shared.http.health import Readiness, health
@@ -29,6 +32,7 @@ from shared.http.problems import answer_with_problems
 from shared.jobs import Does, Worker, sweep
 from shared.personal import BlindIndex, Sealer, redact
 from shared.personal.redaction import learn_columns
+from shared.rights import Depositor, scheduling
 from shared.settings import ServiceSettings
 from shared.telemetry import redaction, start_logging, start_tracing
 
@@ -69,6 +73,7 @@ class Service(Generic[S]):
     doors: Mapping[str, Door] = field(default_factory=dict)
     """By the beginning of their paths."""
     hears: Hears = field(default_factory=dict)
+    """Besides what every process hears."""
     shows: Sequence[type[Event]] = ()
     """What it reads without a group, each process all of it, to show it on."""
     says: Sequence[type[Event]] = ()
@@ -77,6 +82,12 @@ class Service(Generic[S]):
     """What else the process needs while it runs; what it yields are the tools of jobs that call outside."""
     callers: Callable[[Kernel[S]], Callers] | None = None
     """How it learns who calls, when not from the gateway's signed context."""
+    dead_letters_at: str = "/dead-letters"
+    """The path under which its dead letters are listed."""
+
+    def __post_init__(self) -> None:
+        # What every process owes a person, none can forget to declare.
+        object.__setattr__(self, "hears", {**self.hears, SubjectDataRequested: [scheduling(self.name)]})
 
     @property
     def asgi(self) -> RequestEdge:
@@ -96,8 +107,7 @@ class Service(Generic[S]):
         app.include_router(health(lambda: app.state.readiness))
         for router in self.api:
             app.include_router(router)
-        if self.hears or self.does:
-            app.include_router(dead_letters(self.hears))
+        app.include_router(dead_letters(self.hears, self.dead_letters_at))
         return app
 
     @property
@@ -108,6 +118,11 @@ class Service(Generic[S]):
     @property
     def metadata(self) -> MetaData:
         return self.tables.metadata
+
+    @property
+    def holds(self) -> Sequence[MetaData]:
+        """All tables of its database: its own and the kernel's."""
+        return [self.metadata, KernelTables.metadata]
 
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -147,18 +162,19 @@ class Service(Generic[S]):
             stack.push_async_callback(database.close)
             stack.push_async_callback(publisher.close)
             tools = await stack.enter_async_context(self.furnish(kernel)) if self.furnish is not None else None
-            worker = Worker(self.does, database, tools)
+            privacy = await stack.enter_async_context(outgoing_client(settings.deposit_url))
+            depositor = Depositor(self.name, self.holds, kernel.sealer, privacy)
+            worker = Worker({**self.does, **depositor.does}, database, tools)
             stack.push_async_callback(parts.stop)
             parts.start(partial(_contact, publisher))
             if "relay" in settings.parts and self.says:
                 relay = Relay(database, publisher, batch=settings.relay_batch, keep=settings.relay_keep_seconds > 0)
                 parts.start(relay.run)
-            if "consumer" in settings.parts and self.hears:
+            if "consumer" in settings.parts:
                 parts.start(consumer.run, leave=consumer.leave)
             if "jobs" in settings.parts:
                 parts.start(partial(sweep, database, settings))
-                if self.does:
-                    parts.start(worker.run, leave=worker.leave)
+                parts.start(worker.run, leave=worker.leave)
             log.info("started", parts=sorted(settings.parts))
             yield
         log.info("stopped")

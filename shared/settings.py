@@ -49,6 +49,10 @@ class ServiceSettings(BaseSettings):
     root_key: RootKey = Field(description="32 bytes in base64, from which sealing and blind-index keys derive")
     caller_public_key: str = Field(description="Ed25519 public key (PEM) that verifies the gateway's caller context")
 
+    deposit_url: str = Field(
+        "http://127.0.0.1:8005", description="where privacy takes what is held about a person, without a slash"
+    )
+
     consume_max_records: int = Field(500, ge=1)
     retry_attempts: int = Field(6, ge=1, description="tries of one event before it becomes a dead letter")
     retry_first_wait: float = Field(0.2, gt=0)

@@ -1,15 +1,37 @@
 """Fixtures that every test may ask for; what they start lives as long as the test run."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from shared.ids import new_id
 from shared.personal import redact
 from shared.telemetry import redaction, start_logging
 from tests.support.machine import BrokerAddress, Machine, broker, postgres_machine
+
+
+class ByFile(LoadFileScheduling):  # type: ignore[misc]
+    """A file's tests share what they start, and so they stay together; those files, too, that share a set."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "the set of the tour" if file in _ON_THE_SET_OF_THE_TOUR else file
+
+
+_ON_THE_SET_OF_THE_TOUR = {"tests/journeys/test_outages.py", "tests/journeys/test_tour.py"}
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that nobody waits for it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("journey") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)

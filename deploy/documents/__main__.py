@@ -15,6 +15,7 @@ from deploy.documents.event_map import with_event_map
 from deploy.documents.openapi import openapi
 from deploy.documents.records import example_records, shown
 from deploy.processes import REPOSITORY
+from services.privacy.domain.package.shape import json_schema
 
 _EVENTS: Final = "docs/events"
 _SHOWN_LINES: Final = 20
@@ -28,6 +29,7 @@ def documents() -> dict[str, str]:
         "docs/openapi.json": _json(openapi(every)),
         "docs/asyncapi.json": _json(asyncapi(every, records)),
         **{f"{_EVENTS}/{type_}.json": _json(shown(record)) for type_, record in records.items()},
+        "docs/schemas/access-package.json": _json(json_schema()),
         "README.md": with_event_map(readme, every),
     }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
 
 from deploy.documents.schemas import JSON, merge, without_null, without_titles
@@ -122,6 +123,14 @@ _PARAMETERS: Final[JSON] = {
     },
 }
 
+_TENANT_SLUG: Final[JSON] = {
+    "name": "tenant_slug",
+    "in": "path",
+    "required": True,
+    "description": "The `slug` of the business that is asked.",
+    "schema": {"type": "string", "examples": ["padaria-do-largo"]},
+}
+
 _PAGE: Final = re.compile(r"\bPage_(\w+?)Shown_(?!\w)")
 _ARTICLES: Final = {"a", "an", "the"}
 
@@ -189,11 +198,10 @@ class Operation:
     @property
     def scope(self) -> str | None:
         """What the caller's key must allow; None when it is enough that he has one."""
-        calls = [one.call for one in self.route.dependant.dependencies]
-        scopes: list[str | None] = [call.scope for call in calls if hasattr(call, "scope")]
+        scopes = set(_scopes(self.route.dependant))
         if len(scopes) != 1:
             raise ValueError(f"{self.method} {self.path} must require one scope, not {scopes}")
-        return scopes[0]
+        return scopes.pop()
 
     @property
     def is_public(self) -> bool:
@@ -201,9 +209,19 @@ class Operation:
         return self.scope == PUBLIC_SCOPE
 
     @property
+    def is_of_named_tenant(self) -> bool:
+        """Whether its path names the tenant, and the gateway tells the service which one that is."""
+        return "{tenant_slug}" in self.path
+
+    @property
     def is_before_the_door(self) -> bool:
         """Whether the gateway answers it before it knows, and counts, a caller."""
         return self.is_public and self.service == "gateway"
+
+    @property
+    def keeps_answers(self) -> bool:
+        """Whether it takes an `Idempotency-Key`: of those who say not who they are, one might be given another's."""
+        return self.method == "POST" and not self.is_public
 
     @property
     def summary(self) -> str:
@@ -228,8 +246,8 @@ class Operation:
             401: "x-visitor-token" in named,
             403: "origin" in named,
             400: posted or embodied or any(one["name"] == "cursor" for one in parameters),
-            404: any(one["in"] == "path" for one in parameters),
-            409: posted and not self.is_before_the_door,
+            404: self.is_of_named_tenant or any(one["in"] == "path" for one in parameters),
+            409: self.keeps_answers,
             412: self._calls("check_version"),
             408: embodied,
             413: embodied,
@@ -257,9 +275,11 @@ class Operation:
         return document | {"responses": self._responses()}
 
     def _parameters(self) -> Iterator[JSON]:
+        if self.is_of_named_tenant:
+            yield _TENANT_SLUG
         for one in self.told.get("parameters", []):
             yield {**one, "schema": without_null(one["schema"])}
-        if self.method == "POST" and not self.is_before_the_door:
+        if self.keeps_answers:
             yield _ref("parameters", "IdempotencyKey")
         if self._calls("check_version"):
             yield _ref("parameters", "IfMatch")
@@ -280,14 +300,22 @@ class Operation:
         headers = ["X-Request-Id", *(() if self.is_before_the_door else _COUNTED)]
         if self._calls("tell_version"):
             headers.append("ETag")
-        if self.method == "POST" and not self.is_before_the_door:
+        if self.keeps_answers:
             headers.append("Idempotency-Replayed")
         told = self.told["responses"][str(status)]
-        return {**told, "description": HTTPStatus(status).phrase, "headers": _headers(headers)}
+        own = told.get("headers", {})
+        return {**told, "description": HTTPStatus(status).phrase, "headers": own | _headers(headers)}
 
     def _calls(self, name: str) -> bool:
         """Whether the endpoint calls this function: versions are told and checked in its body, not in its signature."""
         return name in self.route.endpoint.__code__.co_names  # type: ignore[union-attr]
+
+
+def _scopes(dependant: Dependant) -> Iterator[str | None]:
+    for needed in dependant.dependencies:
+        if needed.call is not None and hasattr(needed.call, "scope"):
+            yield needed.call.scope
+        yield from _scopes(needed)
 
 
 def _shown(routes: Iterator[RouteContext]) -> Iterator[tuple[RouteContext, str]]:

@@ -11,6 +11,7 @@ from deploy.documents.schemas import JSON
 from shared.events import EVENTS, Envelope, Event, Record
 from shared.events.conversation import (
     ContactAdded,
+    ContactAddressesAdded,
     ConversationChanged,
     ConversationOpened,
     ConversationReopened,
@@ -31,8 +32,10 @@ from shared.events.ingest import (
     MessageRevoked,
     ReactionChanged,
 )
+from shared.events.privacy import DeadlineNeared, NoticeQueued, PrivacyRequestChanged, SubjectDataRequested
 from shared.events.routing import (
     AutoReplyDecided,
+    BusinessHoursChanged,
     ConversationAssigned,
     ConversationOffered,
     ConversationQueued,
@@ -56,6 +59,8 @@ def _at(minutes: int) -> datetime:
 
 _TENANT, _CHANNEL, _CONTACT, _CONVERSATION, _API_KEY, _MESSAGE, _RAW_EVENT = map(_id, range(1, 8))
 _AGENT, _QUEUE, _OFFER, _REPLY = map(_id, range(8, 12))
+_REQUEST, _NOTICE = map(_id, range(14, 16))
+_DUE, _LATEST = datetime(2026, 12, 6, 2, 59, 59, tzinfo=UTC), datetime(2026, 12, 8, 2, 59, 59, tzinfo=UTC)
 
 _TO_BAKERY: Final[Mapping[str, Any]] = {
     "tenant_id": _TENANT,
@@ -111,7 +116,13 @@ _STORY: Final[Sequence[Event]] = (
             attachments=[Attachment(kind="image", media_id="1003", mime_type="image/jpeg")],
         ),
     ),
-    ContactAdded(tenant_id=_TENANT, contact_id=_CONTACT, channel_id=_CHANNEL),
+    ContactAdded(
+        tenant_id=_TENANT,
+        contact_id=_CONTACT,
+        channel_id=_CHANNEL,
+        channel_kind="whatsapp",
+        addresses=_TO_BAKERY["sender"],
+    ),
     ConversationOpened(**_OF_CONVERSATION, opened_at=_at(4)),
     MessageAdded(
         **_OF_CONVERSATION,
@@ -167,6 +178,61 @@ _STORY: Final[Sequence[Event]] = (
     ),
     MessageStatusChanged(**_OF_CONVERSATION, message_id=_REPLY, status="delivered", changed_at=_at(21)),
     ConversationUnassigned(**_OF_CASE, agent_id=_AGENT, reason="resolved", unassigned_at=_at(23)),
+    ContactAddressesAdded(
+        tenant_id=_TENANT,
+        contact_id=_CONTACT,
+        channel_id=_CHANNEL,
+        channel_kind="whatsapp",
+        addresses=[Address(kind="wa_phone", value="5582990000002")],
+    ),
+    BusinessHoursChanged(
+        tenant_id=_TENANT,
+        week={"saturday": [{"start": "07:00", "end": "13:00"}]},
+        exceptions={"2026-12-25": []},
+        holidays=True,
+        version=1,
+        changed_at=_at(25),
+    ),
+    PrivacyRequestChanged(
+        tenant_id=_TENANT,
+        request_id=_REQUEST,
+        right="access",
+        state="identity_pending",
+        due_at=_DUE,
+        legal_latest_at=_LATEST,
+        changed_at=_at(26),
+    ),
+    NoticeQueued(
+        tenant_id=_TENANT,
+        notice_id=_NOTICE,
+        request_id=_REQUEST,
+        subject_id=_CONTACT,
+        kind="proof_code",
+        channel_id=_CHANNEL,
+        channel_kind="whatsapp",
+        recipient=[Address(kind="wa_phone", value="5582990000001")],
+        text="O seu código é 073519. Vale por 10 minutos.",
+        queued_at=_at(27),
+    ),
+    SubjectDataRequested(
+        tenant_id=_TENANT,
+        request_id=_REQUEST,
+        subject_id=_CONTACT,
+        attempt=1,
+        services=["conversation", "gateway", "ingest", "metrics", "privacy", "routing"],
+        references={"contact": [str(_CONTACT)], "sender": [_TO_BAKERY["sender_ref"]]},
+        sealed_key="dGhlIGtleSBvZiB0aGlzIG9uZSByZXF1ZXN0LCBzZWFsZWQ=",
+        requested_at=_at(28),
+    ),
+    DeadlineNeared(
+        tenant_id=_TENANT,
+        request_id=_REQUEST,
+        right="access",
+        share=0.5,
+        due_at=_DUE,
+        legal_latest_at=_LATEST,
+        neared_at=_at(29),
+    ),
 )
 """Each a minute after the one before."""
 

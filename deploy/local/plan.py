@@ -99,6 +99,7 @@ def environment_of(process: str, ports: Ports, keys: Keys, broker: Mapping[str, 
         "DATABASE_URL": database_of(process, keys).url(HOST, ports["postgres"]),
         "ROOT_KEY": keys.root_key,
         "CALLER_PUBLIC_KEY": keys.caller_public_key,
+        "DEPOSIT_URL": ports.url("privacy"),
         **broker,
         **_own_settings(process, ports, keys),
     }

@@ -16,7 +16,7 @@ from gateway.handlers import Entrance
 from gateway.passwords import Passwords
 from gateway.proxy import STREAMS, Proxy
 from gateway.realtime import Realtime
-from gateway.routes import BEGINNINGS
+from gateway.routes import PATTERNS
 from gateway.settings import Settings
 from shared.http import ContextSigner, Door, outgoing_client
 from shared.service import Kernel
@@ -71,14 +71,4 @@ async def pass_on(request: Request) -> Response:
 
 # What a method is good for, who answers says; `OPTIONS` is what pages ask before they call what is open to everyone.
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-# One route for each beginning, so that metrics tell them apart.
-passing = Door(
-    Router(
-        [
-            Route(path, pass_on, methods=_METHODS)
-            for beginning in BEGINNINGS
-            for path in (beginning, f"{beginning}/{{path:path}}")
-        ],
-        redirect_slashes=False,
-    )
-)
+passing = Door(Router([Route(path, pass_on, methods=_METHODS) for path in PATTERNS], redirect_slashes=False))

@@ -10,14 +10,14 @@ SCOPES: Final = frozenset(
     {
         "api_keys:read", "api_keys:write", "channels:read", "channels:write", "contacts:read", "contacts:write",
         "conversations:read", "conversations:write", "metrics:read", "operations:read", "operations:write",
-        "presence:write", "privacy:read", "privacy:write", "routing:read", "routing:write", "tenant:read",
-        "tenant:write", "users:read", "users:write",
+        "presence:write", "privacy:read", "privacy:request", "privacy:write", "routing:read", "routing:write",
+        "tenant:read", "tenant:write", "users:read", "users:write",
     }
 )  # fmt: skip
 """Everything that can be allowed within a tenant."""
 
 _SERVING: Final = frozenset(
-    {"contacts:read", "contacts:write", "conversations:read", "conversations:write", "tenant:read"}
+    {"contacts:read", "contacts:write", "conversations:read", "conversations:write", "privacy:request", "tenant:read"}
 )
 
 
@@ -44,7 +44,15 @@ ALLOWED: Final[dict[Role, frozenset[str]]] = {
     },
     Role.AGENT: _SERVING | {"presence:write", "routing:read"},
     Role.DPO: frozenset(
-        {"contacts:read", "conversations:read", "privacy:read", "privacy:write", "tenant:read", "api_keys:read"}
+        {
+            "api_keys:read",
+            "contacts:read",
+            "conversations:read",
+            "privacy:read",
+            "privacy:request",
+            "privacy:write",
+            "tenant:read",
+        }
     ),
     Role.INTEGRATION: _SERVING | {"channels:read", "metrics:read", "routing:read"},
     Role.VIEWER: frozenset({"contacts:read", "conversations:read", "metrics:read", "routing:read", "tenant:read"}),

@@ -2,7 +2,7 @@
 
 from gateway.handlers.api_keys import AddApiKey, add_api_key, caller_of_key, revoke_api_key
 from gateway.handlers.logins import Entrance, LogIn, caller_of_token, end_token, log_in
-from gateway.handlers.tenants import AddTenant, add_tenant, change_tenant
+from gateway.handlers.tenants import AddTenant, add_tenant, change_tenant, tenant_of_slug
 from gateway.handlers.users import AddUser, add_user, change_user
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "end_token",
     "log_in",
     "revoke_api_key",
+    "tenant_of_slug",
 ]

@@ -106,6 +106,7 @@ def _granted(row: ApiKey) -> ApiKeyChanged:
     return ApiKeyChanged(
         tenant_id=row.tenant_id,
         api_key_id=row.id,
+        user_id=row.user_id,
         label=row.label,
         role=row.role,
         scopes=row.scopes,

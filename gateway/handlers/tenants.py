@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
+from gateway import store
 from gateway.domain import Key, Role
 from gateway.handlers.api_keys import AddApiKey, add_api_key
-from gateway.models import ApiKey, Tenant
-from shared.db import UnitOfWork, is_unique_violation
+from gateway.models import ApiKey, Tenant, TenantSlug
+from shared.db import Database, UnitOfWork, is_unique_violation
 from shared.events.gateway import TenantChanged
 from shared.http import Conflict
 
@@ -38,7 +40,7 @@ async def add_tenant(command: AddTenant, uow: UnitOfWork) -> tuple[Tenant, ApiKe
         updated_at=uow.now,
     )
     await uow.enter(tenant.id)
-    uow.session.add(tenant)
+    uow.session.add_all([tenant, TenantSlug(slug=tenant.slug, tenant_id=tenant.id)])
     try:
         await uow.session.flush()
     except Exception as error:
@@ -48,6 +50,12 @@ async def add_tenant(command: AddTenant, uow: UnitOfWork) -> tuple[Tenant, ApiKe
     uow.emit(_told(tenant))
     row, key = await add_api_key(tenant.id, AddApiKey("First admin", Role.ADMIN), uow)
     return tenant, row, key
+
+
+async def tenant_of_slug(slug: str, database: Database) -> UUID | None:
+    """Whose a slug is; None when it is nobody's."""
+    async with database.unit_of_work([]) as uow:
+        return await store.tenant_of_slug(slug, uow.session)
 
 
 async def change_tenant(tenant: Tenant, changes: Mapping[str, str], uow: UnitOfWork) -> None:

@@ -9,6 +9,7 @@ import structlog
 from shared.events import EVENTS, Event, UnreadableRecordError, read
 from shared.events.gateway import TenantChanged, UserChanged
 from shared.events.ingest import DeliveryChanged
+from shared.events.privacy import DeadlineNeared, PrivacyRequestChanged
 from shared.personal import personal_fields
 
 log = structlog.get_logger()
@@ -19,7 +20,13 @@ SHOWN: Final[Mapping[type[Event], str]] = {
     event: _BY_SPEAKER[speaker]
     for type_, event in EVENTS.items()
     if (speaker := type_.partition(".")[0]) in _BY_SPEAKER
-} | {DeliveryChanged: "conversations:read", UserChanged: "users:read", TenantChanged: "tenant:read"}
+} | {
+    DeliveryChanged: "conversations:read",
+    UserChanged: "users:read",
+    TenantChanged: "tenant:read",
+    PrivacyRequestChanged: "privacy:read",
+    DeadlineNeared: "privacy:read",
+}
 """The events that the stream shows, each with the scope that lets a caller see it."""
 
 _OPENED_BY: Final = {"message.content": "conversations:read", "user.name": "users:read"}

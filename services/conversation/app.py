@@ -8,6 +8,7 @@ from services.conversation.models import Table
 from services.conversation.settings import Settings
 from shared.events.conversation import (
     ContactAdded,
+    ContactAddressesAdded,
     ConversationChanged,
     ConversationOpened,
     ConversationReopened,
@@ -47,6 +48,7 @@ service = Service(
     },
     says=[
         ContactAdded,
+        ContactAddressesAdded,
         ConversationOpened,
         ConversationReopened,
         ConversationChanged,

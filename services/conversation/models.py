@@ -1,7 +1,7 @@
 """Conversation's tables: who writes, what was said, in which order, and what the staff notes of it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Text, text
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Model, new_metadata
-from shared.personal import not_personal, personal
+from shared.personal import Via, about, not_personal, personal
 
 
 class Table(Model):
@@ -17,11 +17,14 @@ class Table(Model):
     metadata = new_metadata()
 
 
+_OF_CONVERSATION: Final = {"info": about(Via("conversations", {"conversation_id": "id"}))}
+
+
 class Contact(Table):
     """A person, by whatever addresses he is reached."""
 
     __tablename__ = "contacts"
-    __table_args__ = (Index(None, "tenant_id", "id"),)
+    __table_args__ = (Index(None, "tenant_id", "id"), {"info": about(contact="id")})
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
@@ -39,6 +42,7 @@ class ContactAddress(Table):
     __table_args__ = (
         Index(None, "tenant_id", "channel_id", "kind", "value", unique=True),
         Index(None, "tenant_id", "contact_id"),
+        {"info": about(contact="contact_id")},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -69,6 +73,7 @@ class Conversation(Table):
         Index(None, "tenant_id", "queue_id", "id", postgresql_where=text("queue_id IS NOT NULL")),
         Index(None, "tenant_id", "assignee_id", "id", postgresql_where=text("assignee_id IS NOT NULL")),
         Index("ix_conversations_labels", "labels", postgresql_using="gin"),
+        {"info": about(contact="contact_id")},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -106,6 +111,7 @@ class Message(Table):
         Index(None, "tenant_id", "conversation_id", "seq", unique=True),
         Index(None, "tenant_id", "conversation_id", "sent_at", "seq"),
         Index(None, "tenant_id", "channel_id", "provider_message_id", unique=True),
+        _OF_CONVERSATION,
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -140,6 +146,7 @@ class HeldEcho(Table):
     """An echo that waits until it is clear whether it is that of a message sent from here; as it was on the wire."""
 
     __tablename__ = "held_echoes"
+    __table_args__ = ({"info": about(sender="headers.ce_datasubject")},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
@@ -152,6 +159,15 @@ class Reaction(Table):
     """How someone reacted to a message; it may be here before the message is."""
 
     __tablename__ = "reactions"
+    __table_args__ = (
+        Index(None, "tenant_id", "sender_ref"),
+        {
+            "info": about(
+                Via("messages", {"channel_id": "channel_id", "provider_message_id": "provider_message_id"}),
+                sender="sender_ref",
+            )
+        },
+    )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     channel_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -165,10 +181,13 @@ class ParkedChange(Table):
     """An edit or a revocation whose message is not here yet."""
 
     __tablename__ = "parked_changes"
+    __table_args__ = ({"info": about(sender="sender_ref")},)
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     channel_id: Mapped[UUID] = mapped_column(primary_key=True)
     provider_message_id: Mapped[str] = mapped_column(primary_key=True, info=not_personal())
+    sender_ref: Mapped[str | None] = mapped_column(info=not_personal())
+    """None for what was parked before it was kept."""
     edited_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     content_type: Mapped[str | None] = mapped_column(info=not_personal())
@@ -180,7 +199,10 @@ class Note(Table):
     """What the staff tells itself about a conversation; the customer never sees it."""
 
     __tablename__ = "notes"
-    __table_args__ = (Index(None, "tenant_id", "conversation_id", "id"),)
+    __table_args__ = (
+        Index(None, "tenant_id", "conversation_id", "id"),
+        _OF_CONVERSATION,
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]

@@ -14,6 +14,7 @@ from shared.events.ingest import (
     MessageRevoked,
     ReactionChanged,
 )
+from shared.events.privacy import NoticeQueued
 from shared.service import Service
 
 service = Service(
@@ -23,7 +24,10 @@ service = Service(
     tables=Table,
     doors={"/webhooks/": api.webhooks},
     api=[api.channels, api.raw_events, api.chat, api.chat_events, api.chat_sessions],
-    hears={MessageQueued: [handlers.queue_sends, handlers.hand_to_visitors]},
+    hears={
+        MessageQueued: [handlers.queue_sends, handlers.hand_to_visitors],
+        NoticeQueued: [handlers.queue_notices, handlers.hand_notices_to_visitors],
+    },
     says=[MessageReceived, MessageEdited, MessageRevoked, ReactionChanged, AddressChanged, DeliveryChanged],
     does={handlers.SendMessage: handlers.SENDING},
     furnish=api.furnish,

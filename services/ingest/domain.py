@@ -46,6 +46,8 @@ class KeptItem:
     """accepted, kept or failed."""
     reason: str | None
     received_at: datetime
+    sender_ref: str | None = None
+    """The fingerprint of whom it names, if it names somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class StatusReport:
     error_title: str | None = None
     callback_data: str | None = None
     """What the send carried for us, given back."""
+    recipient_ref: str | None = None
+    """The fingerprint of whom it was sent to, if it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +104,6 @@ class Channel(Protocol):
 
     def understand(self, item: Item, where: Whereabouts) -> Meaning:
         """What an item means; raises `MisunderstoodError`, and nothing else, for what it cannot read."""
+
+    def named(self, item: Item) -> Address | None:
+        """Whom an item names as its person, though nothing else of it be understood."""

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Model, new_metadata
-from shared.personal import not_personal, personal
+from shared.personal import Via, about, about_nobody, not_personal, personal, secret
 
 
 class Table(Model):
@@ -20,7 +20,10 @@ class Channel(Table):
     """A tenant's account at a provider."""
 
     __tablename__ = "channels"
-    __table_args__ = (Index(None, "tenant_id", "kind", "account", unique=True),)
+    __table_args__ = (
+        Index(None, "tenant_id", "kind", "account", unique=True),
+        {"info": about_nobody("the account is the tenant's, a business's")},
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
@@ -29,7 +32,7 @@ class Channel(Table):
     account: Mapped[str] = mapped_column(info=not_personal())
     """The provider's id of the account, e.g. WhatsApp's phone_number_id."""
     settings: Mapped[dict[str, Any]] = mapped_column(info=not_personal())
-    credentials: Mapped[bytes] = mapped_column(info=not_personal())
+    credentials: Mapped[bytes] = mapped_column(info=secret())
     """Sealed."""
     version: Mapped[int]
     created_at: Mapped[datetime]
@@ -40,6 +43,7 @@ class ChannelTenant(Table):
     """Whose a channel is: the one thing that must be found before the tenant is known, and nothing more."""
 
     __tablename__ = "channel_tenants"
+    __table_args__ = ({"info": about_nobody("the account is the tenant's, a business's")},)
 
     channel_id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
@@ -52,6 +56,8 @@ class RawEvent(Table):
     __table_args__ = (
         Index(None, "tenant_id", "channel_id", "dedup_key", unique=True),
         Index(None, "tenant_id", "state", "id"),
+        Index(None, "tenant_id", "sender_ref"),
+        {"info": about(sender="sender_ref")},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -66,13 +72,19 @@ class RawEvent(Table):
     reason: Mapped[str | None] = mapped_column(info=not_personal())
     """Why it was only kept, or failed."""
     received_at: Mapped[datetime]
+    sender_ref: Mapped[str | None] = mapped_column(info=not_personal())
+    """The fingerprint of whom it is from or, for what became of a message, of whom that was sent to; none where it
+    names nobody."""
 
 
 class DeliveryStatus(Table):
     """What a provider told of a message that was sent."""
 
     __tablename__ = "delivery_statuses"
-    __table_args__ = (Index(None, "tenant_id", "channel_id", "provider_message_id"),)
+    __table_args__ = (
+        Index(None, "tenant_id", "channel_id", "provider_message_id"),
+        {"info": about(Via("raw_events", {"raw_event_id": "id"}))},
+    )
 
     raw_event_id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
@@ -89,11 +101,12 @@ class ChatSession(Table):
     """A visitor of a web chat, known again by his token."""
 
     __tablename__ = "chat_sessions"
+    __table_args__ = ({"info": about(visitor="id")},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
     channel_id: Mapped[UUID]
-    token_digest: Mapped[bytes] = mapped_column(info=not_personal())
+    token_digest: Mapped[bytes] = mapped_column(info=secret())
     name: Mapped[str | None] = mapped_column(info=personal("contact.name"))
     email: Mapped[str | None] = mapped_column(info=personal("contact.address"))
     """As he told it; nobody has verified it, so that it is no address of a contact."""
@@ -115,6 +128,7 @@ class ChatMessage(Table):
         Index(None, "tenant_id", "session_id", "client_message_id", unique=True),
         Index(None, "tenant_id", "session_id", "added_step", unique=True),
         Index(None, "tenant_id", "session_id", "changed_step"),
+        {"info": about(visitor="session_id")},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -125,7 +139,8 @@ class ChatMessage(Table):
     conversation_id: Mapped[UUID | None]
     contact_id: Mapped[UUID | None]
     attempt: Mapped[int | None]
-    """With the two above, what is told of a message that was written to the visitor."""
+    """With the two above, what is told of a message that was written to the visitor; of a notice, which is of no
+    conversation, nothing is."""
     direction: Mapped[str] = mapped_column(info=not_personal())
     content: Mapped[dict[str, Any]] = mapped_column(info=personal("message.content"))
     reply_to: Mapped[str | None] = mapped_column(info=not_personal())
@@ -142,14 +157,25 @@ class Send(Table):
     """One attempt to send a message, and what became of it."""
 
     __tablename__ = "sends"
-    __table_args__ = (Index(None, "tenant_id", "channel_id", "provider_message_id"),)
+    __table_args__ = (
+        Index(None, "tenant_id", "channel_id", "provider_message_id"),
+        Index(
+            "ix_sends_notices_on_their_way",
+            "tenant_id",
+            "channel_id",
+            postgresql_where=text("conversation_id IS NULL AND state = 'queued'"),
+        ),
+        Index(None, "tenant_id", "contact_id"),
+        {"info": about(contact="contact_id")},
+    )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     message_id: Mapped[UUID] = mapped_column(primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
     channel_id: Mapped[UUID]
     channel_kind: Mapped[str] = mapped_column(info=not_personal())
-    conversation_id: Mapped[UUID]
+    conversation_id: Mapped[UUID | None]
+    """None for a notice: it is of no conversation, and nobody is told what became of it."""
     contact_id: Mapped[UUID]
     recipient: Mapped[list[Any] | None] = mapped_column(info=personal("contact.address"))
     """Kept until it is known what became of the attempt, as is the content: after that, the history alone has them."""

@@ -1,1 +1,1 @@
-"""Metrics measures: an append-only log of facts, and figures that can be computed from it again."""
+"""Metrics measures: an append-only log of facts, and figures that can be computed from it again at any time."""

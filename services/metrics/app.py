@@ -3,10 +3,23 @@
 from pathlib import Path
 
 from services.metrics import api, handlers
+from services.metrics.handlers import MeasureAgain
 from services.metrics.models import Table
 from services.metrics.settings import Settings
-from shared.events.conversation import ConversationOpened, ConversationReopened, ConversationResolved, MessageAdded
+from shared.events.conversation import (
+    ConversationChanged,
+    ConversationOpened,
+    ConversationReopened,
+    ConversationResolved,
+    MessageAdded,
+)
 from shared.events.gateway import TenantChanged
+from shared.events.routing import (
+    BusinessHoursChanged,
+    ConversationAssigned,
+    ConversationQueued,
+    ConversationUnassigned,
+)
 from shared.service import Service
 
 service = Service(
@@ -20,7 +33,14 @@ service = Service(
         ConversationOpened: [handlers.count_openings],
         ConversationReopened: [handlers.count_reopenings],
         ConversationResolved: [handlers.count_resolutions],
+        ConversationChanged: [handlers.note_labels],
+        ConversationQueued: [handlers.note_queues],
+        ConversationAssigned: [handlers.note_assignments],
+        ConversationUnassigned: [handlers.note_withdrawals],
+        BusinessHoursChanged: [handlers.keep_hours],
         TenantChanged: [handlers.know_tenants],
     },
+    does={MeasureAgain: handlers.measure_again},
+    furnish=api.furnish,
 )
 app = service.asgi

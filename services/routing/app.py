@@ -16,6 +16,7 @@ from shared.events.conversation import (
 from shared.events.gateway import TenantChanged, UserChanged
 from shared.events.routing import (
     AutoReplyDecided,
+    BusinessHoursChanged,
     ConversationAssigned,
     ConversationOffered,
     ConversationQueued,
@@ -56,6 +57,7 @@ service = Service(
         ConversationUnassigned,
         AutoReplyDecided,
         PresenceChanged,
+        BusinessHoursChanged,
     ],
     does={WithdrawOffer: handlers.withdraw_offer},
 )

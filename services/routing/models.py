@@ -1,7 +1,7 @@
 """Routing's tables: who waits in which queue, who answers, and when the counter is open."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, Text, Uuid, text
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Model, new_metadata
-from shared.personal import not_personal
+from shared.personal import Via, about, about_nobody, not_personal
 
 
 class Table(Model):
@@ -17,10 +17,14 @@ class Table(Model):
     metadata = new_metadata()
 
 
+_OF_CASE: Final = {"info": about(Via("cases", {"conversation_id": "conversation_id"}), user="agent_id")}
+
+
 class Tenant(Table):
     """What routing needs to know of a tenant, as the gateway told it."""
 
     __tablename__ = "tenants"
+    __table_args__ = ({"info": about_nobody("a tenant is a business")},)
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(info=not_personal())
@@ -35,7 +39,7 @@ class Queue(Table):
     """Where conversations wait for an agent; the default queue of a tenant has the tenant's id."""
 
     __tablename__ = "queues"
-    __table_args__ = (Index(None, "tenant_id", "id"),)
+    __table_args__ = (Index(None, "tenant_id", "id"), {"info": about_nobody("it is how a tenant sorts its work")})
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
@@ -61,6 +65,7 @@ class Agent(Table):
         CheckConstraint("load >= 0", name="load_is_not_negative"),
         Index(None, "tenant_id", "id"),
         Index("ix_agents_online", "tenant_id", postgresql_where=text("status = 'online' AND serves")),
+        {"info": about(user="id")},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -115,6 +120,9 @@ class Case(Table):
             "closed_at",
             postgresql_where=text("closed_at IS NOT NULL AND assigned_at IS NOT NULL"),
         ),
+        Index(None, "tenant_id", "contact_id"),
+        Index(None, "tenant_id", "last_agent_id", postgresql_where=text("last_agent_id IS NOT NULL")),
+        {"info": about(contact="contact_id", user=("agent_id", "last_agent_id"))},
     )
 
     conversation_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -146,6 +154,9 @@ class Offer(Table):
     __table_args__ = (
         Index("ix_offers_one_open", "conversation_id", unique=True, postgresql_where=text("state = 'open'")),
         Index("ix_offers_open", "tenant_id", "agent_id", "id", postgresql_where=text("state = 'open'")),
+        Index(None, "tenant_id", "conversation_id"),
+        Index(None, "tenant_id", "agent_id"),
+        _OF_CASE,
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -162,6 +173,7 @@ class Refusal(Table):
     """An agent did not take an open conversation: he declined it or gave it back, or else he missed the offer."""
 
     __tablename__ = "refusals"
+    __table_args__ = (_OF_CASE,)
 
     conversation_id: Mapped[UUID] = mapped_column(primary_key=True)
     agent_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -174,13 +186,17 @@ class BusinessHours(Table):
     """When a tenant, or one of its queues, answers: by the clock of the tenant's time zone."""
 
     __tablename__ = "business_hours"
-    __table_args__ = (Index(None, "tenant_id", "queue_id", unique=True, postgresql_nulls_not_distinct=True),)
+    __table_args__ = (
+        Index(None, "tenant_id", "queue_id", unique=True, postgresql_nulls_not_distinct=True),
+        {"info": about_nobody("they are a tenant's, whoever works in them")},
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
     queue_id: Mapped[UUID | None]
     """None for those of the whole tenant, which hold for the queues that have none of their own."""
-    week: Mapped[dict[str, Any]] = mapped_column(info=not_personal())
+    week: Mapped[dict[str, Any] | None] = mapped_column(info=not_personal())
+    """None when they were forgotten: the row stays, so that its version never begins anew."""
     exceptions: Mapped[dict[str, Any]] = mapped_column(info=not_personal())
     holidays: Mapped[bool]
     """Whether the public holidays of the tenant's country are closed."""
@@ -192,6 +208,7 @@ class AutoReplies(Table):
     """What a tenant lets Balcão say by itself; nothing unless it was switched on."""
 
     __tablename__ = "auto_replies"
+    __table_args__ = ({"info": about_nobody("they are a tenant's settings")},)
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     greeting: Mapped[bool]

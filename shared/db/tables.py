@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from shared.personal import not_personal, personal
+from shared.personal import about, about_nobody, not_personal, personal, secret
 
 TENANTS_SETTING: Final = "app.tenants"
 """The setting that names the tenants a transaction may see; unset means none."""
@@ -85,6 +85,15 @@ class Kernel(DeclarativeBase):
     type_annotation_map = _TYPES
 
 
+_SUBJECT: Final = "headers.ce_datasubject"
+"""Where an event names the person whom it is about, whatever it calls him by."""
+
+_UNDER_WAY: Final = {
+    "info": about(tenant="headers.ce_tenantid", contact=_SUBJECT, user=_SUBJECT, sender=_SUBJECT),
+}
+"""They are looked through without an index: there are few, save while the broker is away or forgets."""
+
+
 class _Letter:
     """The columns of an event that waits, was kept or died."""
 
@@ -99,6 +108,7 @@ class Outgoing(_Letter, Kernel):
     """An event to be published: its identity is its order."""
 
     __tablename__ = "outbox"
+    __table_args__ = _UNDER_WAY
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     shard: Mapped[int] = mapped_column(SmallInteger)
@@ -109,6 +119,7 @@ class Published(_Letter, Kernel):
     """A published event, kept for a broker that forgets."""
 
     __tablename__ = "outbox_kept"
+    __table_args__ = _UNDER_WAY
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     shard: Mapped[int] = mapped_column(SmallInteger)
@@ -119,6 +130,7 @@ class Claimed(Kernel):
     """An event that took effect here; its id tells when it was made."""
 
     __tablename__ = "inbox"
+    __table_args__ = ({"info": about_nobody("an event is named by its id, and nothing is kept of what it said")},)
 
     event_id: Mapped[UUID] = mapped_column(primary_key=True)
 
@@ -127,7 +139,7 @@ class DeadLetter(_Letter, Kernel):
     """An event that could not take effect here, kept to be looked at and replayed."""
 
     __tablename__ = "dead_letters"
-    __table_args__ = (Index(None, "tenant_id", "id"),)
+    __table_args__ = (Index(None, "tenant_id", "id"), {"info": about(contact=_SUBJECT, user=_SUBJECT, sender=_SUBJECT)})
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID | None]
@@ -144,7 +156,11 @@ class Waiting(Kernel):
     """A job: what happens later or elsewhere."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index(None, "due_at"), Index(None, "key", "id"))
+    __table_args__ = (
+        Index(None, "due_at"),
+        Index(None, "key", "id"),
+        {"info": about_nobody("a job refers to rows, which say themselves whom they are about; done, it is gone")},
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     type: Mapped[str] = mapped_column(info=not_personal())
@@ -159,9 +175,16 @@ class KeptAnswer(Kernel):
     """The answer to a request that carried an `Idempotency-Key`, sealed."""
 
     __tablename__ = "idempotency_answers"
-    __table_args__ = (Index(None, "expires_at"),)
+    __table_args__ = (
+        Index(None, "expires_at"),
+        {
+            "info": about_nobody(
+                "what was answered is sealed, found by who repeats his request alone, and gone in a day"
+            )
+        },
+    )
 
-    scope: Mapped[bytes] = mapped_column(primary_key=True, info=not_personal())
-    fingerprint: Mapped[bytes] = mapped_column(info=not_personal())
-    answer: Mapped[bytes] = mapped_column(info=not_personal())
+    scope: Mapped[bytes] = mapped_column(primary_key=True, info=secret())
+    fingerprint: Mapped[bytes] = mapped_column(info=secret())
+    answer: Mapped[bytes] = mapped_column(info=secret())
     expires_at: Mapped[datetime]

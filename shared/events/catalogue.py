@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.events import conversation, gateway, ingest, routing
+from shared.events import conversation, gateway, ingest, privacy, routing
 from shared.events.base import Event, UnreadableRecordError
 
 DAY: Final = 86_400
@@ -27,6 +27,7 @@ TOPICS: Final[Mapping[str, Topic]] = {
         Topic("ingest.events"),
         Topic("conversation.events"),
         Topic("routing.events"),
+        Topic("privacy.events"),
         Topic("gateway.events", partitions=4, compacted=True),
     )
 }
@@ -42,7 +43,7 @@ def _types(event: type[Event]) -> Iterator[type[Event]]:
 EVENTS: Final[Mapping[str, type[Event]]] = {
     kind.type: kind
     for kind in _types(Event)
-    if kind.__module__ in {conversation.__name__, gateway.__name__, ingest.__name__, routing.__name__}
+    if kind.__module__ in {speaker.__name__ for speaker in (conversation, gateway, ingest, privacy, routing)}
 }
 
 

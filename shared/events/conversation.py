@@ -22,6 +22,22 @@ class ContactAdded(Event):
 
     contact_id: Plain[UUID]
     channel_id: Plain[UUID | None] = None
+    channel_kind: Plain[str | None] = None
+    addresses: Annotated[list[Address], Personal("contact.address")] = Field([])
+    """By which the channel reaches him; none for whom the tenant added by itself."""
+
+
+class ContactAddressesAdded(Event):
+    """A contact is reached by further addresses on a channel."""
+
+    type = "conversation.contact-addresses-added.v1"
+    keyed_by = "contact_id"
+    about = "contact_id"
+
+    contact_id: Plain[UUID]
+    channel_id: Plain[UUID]
+    channel_kind: Plain[str]
+    addresses: Annotated[list[Address], Personal("contact.address")] = Field(min_length=1)
 
 
 class OfConversation(Event):
@@ -50,6 +66,8 @@ class ConversationReopened(OfConversation):
     type = "conversation.conversation-reopened.v1"
 
     reopened_at: Plain[datetime]
+    labels: Plain[list[str] | None] = None
+    """Those it has from now on; none leaves them as they were told last."""
 
 
 class ConversationChanged(OfConversation):
@@ -69,6 +87,8 @@ class ConversationResolved(OfConversation):
     type = "conversation.conversation-resolved.v1"
 
     resolved_at: Plain[datetime]
+    labels: Plain[list[str] | None] = None
+    """Those it has from now on; none leaves them as they were told last."""
 
 
 class MessageAdded(OfConversation):

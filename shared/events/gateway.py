@@ -34,6 +34,8 @@ class ApiKeyChanged(Event):
     keyed_by = "api_key_id"
 
     api_key_id: Plain[UUID]
+    user_id: Plain[UUID | None] = None
+    """As whom it calls; none where it calls as itself."""
     label: Annotated[str, Personal("user.name")]
     role: Plain[str]
     scopes: Plain[list[str]]

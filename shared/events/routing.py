@@ -95,3 +95,22 @@ class PresenceChanged(Event):
     agent_id: Plain[UUID]
     status: Plain[str] = Field(examples=["online", "away", "offline"])
     changed_at: Plain[datetime]
+
+
+class BusinessHoursChanged(Event):
+    """When a tenant, or one of its queues, answers from now on; each change is told whole."""
+
+    type = "routing.business-hours-changed.v1"
+    keyed_by = "tenant_id"
+
+    queue_id: Plain[UUID | None] = None
+    """None for those of the whole tenant, which hold for the queues that have none of their own."""
+    week: Plain[dict[str, list[dict[str, str]]] | None] = Field(
+        None, examples=[{"monday": [{"start": "09:00", "end": "18:00"}]}]
+    )
+    """None when they were forgotten: then it is always open, or a queue has the hours of the tenant again."""
+    exceptions: Plain[dict[str, list[dict[str, str]]]] = Field({}, examples=[{"2026-12-24": []}])
+    holidays: Plain[bool] = False
+    """Whether the public holidays of the tenant's country are closed."""
+    version: Plain[int]
+    changed_at: Plain[datetime]

@@ -32,9 +32,9 @@ class DeadLetterShown(BaseModel):
     died_at: datetime
 
 
-def dead_letters(hears: Hears) -> APIRouter:
+def dead_letters(hears: Hears, path: str) -> APIRouter:
     """The routes over the dead letters of the service that hears these events."""
-    router = APIRouter(prefix="/dead-letters", route_class=TransactionRoute, tags=["Operations"])
+    router = APIRouter(prefix=path, route_class=TransactionRoute, tags=["Operations"])
 
     @router.get("", summary="List dead letters")
     async def list_(caller: ReadOperations, paging: Pages, uow: Work) -> Page[DeadLetterShown]:

@@ -2,8 +2,9 @@
 
 A job that only changes this database is done in the transaction that removes it, so that it takes effect once. A job
 that calls outside is claimed and committed, called without a transaction, and recorded in another one; if the process
-dies in between, nobody knows what became of the call, and `lost` decides: it is never simply called again. A slow call
-holds up the jobs of its own key and nobody else: so many jobs run at once, and each that ends makes room for the next.
+dies in between, nobody knows what became of the call, and `lost` decides: it is not simply called again, unless that
+does no harm. A slow call holds up the jobs of its own key and nobody else: so many jobs run at once, and each that ends
+makes room for the next.
 """
 
 import asyncio
@@ -59,8 +60,8 @@ class Outside:
     Raises where nothing was done outside, and is called again; after a `TimeoutError` nobody knows.
     """
     record: Callable[[Any, Any, UnitOfWork], Awaitable[None]]
-    lost: Handler
-    """Writes down that the outcome of an earlier call is not known."""
+    lost: Handler | None = None
+    """Writes down that the outcome of an earlier call is not known; none where to call again does no harm."""
 
 
 Does = Mapping[type[Job], Handler | Outside]
@@ -145,8 +146,9 @@ class Worker:
         try:
             job, handler = self._read(row)
             if isinstance(handler, Outside):
-                handler = handler.lost if row.lost else await self._call(job, handler)
-                called = True
+                lost = handler.lost
+                handler = lost if row.lost and lost is not None else await self._call(job, handler)
+                called = lost is not None
             # What is known of a call must not be lost with a connection.
             await self._insist(partial(self._record, row, job, handler))
         except Again as again:
@@ -193,6 +195,8 @@ class Worker:
             async with asyncio.timeout(CALL_SECONDS):
                 outcome = await outside.call(needed, self._tools)
         except TimeoutError:
+            if outside.lost is None:
+                raise
             return outside.lost
 
         async def record(job: Job, uow: UnitOfWork) -> None:
@@ -219,7 +223,7 @@ class Worker:
                 return
             uow.session.add(_dead_letter(row, reason, uow, called=called))
             handler = self._does[row.type][1] if row.type in self._does else None
-            if isinstance(handler, Outside):
+            if isinstance(handler, Outside) and handler.lost is not None:
                 # Whoever waits for what becomes of it must not wait for ever.
                 await handler.lost(self._read(row)[0], uow)
         JOBS_DONE.labels(row.type, "died").inc()

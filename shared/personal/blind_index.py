@@ -21,6 +21,10 @@ class BlindIndex:
         key = self._tenant_key(tenant_id, field)
         return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:32]
 
+    def of_address(self, tenant_id: UUID, channel_id: UUID, kind: str, value: str) -> str:
+        """What stands for an address on a channel account: the `sender_ref` of what comes from it."""
+        return self.of(tenant_id, "channel-address", f"{channel_id}|{kind}|{value}")
+
     def _derive(self, tenant_id: UUID, field: str) -> bytes:
         info = f"blind-index|v1|{tenant_id}|{field}".encode()
         return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(self._root_key)

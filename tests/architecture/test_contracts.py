@@ -13,7 +13,7 @@ ROOMS = ("gateway", "services", "shared")
 VIOLATIONS = {
     "houses": ("shared/ids.py", "from services.ingest import domain"),
     "strangers": ("services/routing/handlers/cases.py", "from services.conversation import models"),
-    "floors": ("services/metrics/store.py", "from services.metrics import api"),
+    "floors": ("services/metrics/models.py", "from services.metrics import api"),
     "front-door": ("gateway/models.py", "from gateway import handlers"),
     "pure-domain": ("services/routing/domain/cases.py", "import asyncio"),
     "kernel": ("shared/events/base.py", "from shared import db"),

@@ -62,6 +62,11 @@ def test_the_gateway_finds_every_service_and_signs_what_they_verify() -> None:
     assert ContextVerifier(told["GATEWAY_CALLER_PUBLIC_KEY"], "ingest").verify(context) == caller
 
 
+def test_every_process_knows_where_to_deposit_what_it_holds_about_a_person() -> None:
+    for process in PROCESSES:
+        assert _told(process)[f"{process.upper()}_DEPOSIT_URL"] == "http://privacy:8000"
+
+
 def test_the_jobs_are_told_every_database() -> None:
     owners = {variable_of(process) for process in PROCESSES}
     roles = {f"{process.upper()}_DATABASE_URL" for process in PROCESSES}

@@ -45,7 +45,7 @@ def test_an_operation_says_what_it_needs_and_how_it_can_fail(method: str, path: 
     assert needs in operation["description"]
     problems = {status for status in operation["responses"] if status >= "400"}
     assert {"422", "429", "503"} | ({"401", "403"} if operation["security"] else set()) <= problems
-    if method == "post" and path != "/v1/auth/tokens":
+    if method == "post" and operation["security"]:
         assert {"400", "409", "422"} <= problems
         assert {"$ref": "#/components/parameters/IdempotencyKey"} in operation["parameters"]
     if method == "patch":
@@ -71,8 +71,16 @@ def test_every_operation_has_a_name_of_its_own_and_a_tag_that_is_described() -> 
 
 @pytest.mark.parametrize("path", OPENAPI["paths"])
 def test_the_gateway_leads_every_path_to_a_service_or_answers_it_itself(path: str) -> None:
-    own = path.startswith(("/v1/events", "/v1/tenants", "/v1/users", "/v1/auth", "/v1/api-keys"))
+    own = path.startswith(
+        ("/v1/events", "/v1/tenants", "/v1/users", "/v1/auth", "/v1/api-keys", "/v1/operations/gateway")
+    )
     assert own == (destination(re.sub(r"{\w+}", "1", path)) is None)
+
+
+def test_what_services_deposit_with_one_another_is_no_part_of_the_public_api() -> None:
+    assert not [path for path in OPENAPI["paths"] if "/deposits" in path]
+    for beginning in ("/v1", "/v1/public", "/v1/public/padaria"):
+        assert destination(f"{beginning}/deposits/1/1/ingest/1") is None
 
 
 @pytest.mark.parametrize("name", OPENAPI["components"]["responses"])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.domain import ALLOWED, SCOPES, Key, Role, is_good
 from gateway.proxy import Proxy
-from gateway.routes import Destination, destination, public_path
+from gateway.routes import RESERVED_SLUGS, Destination, destination, public_path
 from gateway.settings import Settings
 from shared.events.gateway import ApiKeyChanged, TenantChanged
 from shared.http import ContextSigner, ContextVerifier, Limit, TooManyRequests, outgoing_client
@@ -102,6 +102,7 @@ async def test_a_slug_is_given_once(front: Front) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        *(("slug", reserved) for reserved in sorted(RESERVED_SLUGS)),
         ("country", "Brazil"),
         ("country", "ZZ"),
         ("time_zone", "Mars/Olympus"),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 from uuid import UUID
 
 import httpx
@@ -12,7 +12,7 @@ from starlette.types import Message, Scope
 from gateway.domain import place_of
 from gateway.limits import Places
 from gateway.routes import BEGINNINGS, Destination, destination, public_path
-from shared.http import Caller, ContextVerifier, TooManyRequests
+from shared.http import AS_IT_COMES, Caller, ContextVerifier, TooManyRequests
 from tests.gateway.businesses import Business, Opens, play
 from tests.support.machine import CALLER_PUBLIC_KEY
 from tests.support.serving import Served
@@ -96,6 +96,10 @@ class TestPublic:
         assert answer.status_code in {401, 404}
         assert not service.requests
 
+    async def test_what_is_not_there_is_not_found_without_a_key(self, at_gateway: Served) -> None:
+        answer = await at_gateway.stranger.get("/v1/public/chat/1,2")
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+
     async def test_he_is_no_caller_of_any_tenants(self, at_gateway: Served) -> None:
         service = Heard()
         play(at_gateway, service)
@@ -115,6 +119,75 @@ class TestPublic:
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
 
 
+class TestOfATenant:
+    """What is open to everyone at the tenant that the path names."""
+
+    async def test_a_person_asks_for_his_rights_at_a_tenant_without_a_key(self, business: Business) -> None:
+        service = Heard()
+        play(business.served, service)
+        path = f"/v1/public/{business.slug}/privacy/requests"
+        for _ in range(2):
+            answer = await business.served.stranger.post(f"{path}?a=b", json={"right": "access"})
+            assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
+            asked = service.requests[-1]
+            assert (asked.url.raw_path, asked.content) == (b"/public/privacy/requests?a=b", b'{"right":"access"}')
+            assert service.caller("privacy") == Caller("public|127.0.0.1", business.id, frozenset({"public"}))
+
+    async def test_there_is_nothing_at_a_tenant_that_nobody_knows(self, at_gateway: Served) -> None:
+        service = Heard()
+        play(at_gateway, service)
+        answer = await at_gateway.stranger.get("/v1/public/nobodys/privacy/requests/1")
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["ratelimit-remaining"]
+        assert not service.requests
+
+    async def test_each_service_is_told_the_secrets_of_its_own_visitors_alone(self, business: Business) -> None:
+        service = Heard()
+        play(business.served, service)
+        told = {"X-Tracking-Token": "trk_1", "X-Visitor-Token": "vis_1", "Cookie": "c=d", "X-Api-Key": "k"}
+        path = f"/v1/public/{business.slug}/privacy/requests/1"
+        for place, secret in ((path, "X-Tracking-Token"), (SESSION, "X-Visitor-Token")):
+            await business.admin.get(place, headers=told)
+            heard = service.requests[-1].headers
+            assert {name: heard[name] for name in told if name in heard} == {secret: told[secret]}
+            asked = await business.served.stranger.options(place)
+            allowed = asked.headers["access-control-allow-headers"]
+            assert [name for name in told if name.lower() in allowed] == [secret]
+        assert service.caller("ingest").tenant_id == UUID(int=0)
+
+    async def test_a_key_makes_him_no_more_than_a_visitor_there(self, business: Business) -> None:
+        service = Heard()
+        play(business.served, service)
+        await business.admin.get(f"/v1/public/{business.slug}/privacy/requests/1")
+        assert service.caller("privacy") == Caller("public|127.0.0.1", business.id, frozenset({"public"}))
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/v1/deposits/1/1/ingest/1",
+            "/v1/public/deposits/1/1/ingest/1",
+            "/v1/public/SLUG/deposits/1/1/ingest/1",
+            "/v1/public/SLUG/privacy/../../deposits/1/1/ingest/1",
+            "/v1/public/SLUG/privacy/%2e%2e/%2e%2e/deposits/1/1/ingest/1",
+            "/v1/privacy/../deposits/1/1/ingest/1",
+            "/v1/operations/privacy/deposits",
+            "/v1/public/SLUG",
+            "/v1/public/SLUG/privacy",
+            "/v1/public/SLUG/contacts/1",
+            "/v1/public/SLUG/chat/1",
+        ],
+    )
+    async def test_neither_deposits_nor_anything_else_are_behind_it(self, business: Business, path: str) -> None:
+        service = Heard()
+        play(business.served, service)
+        for client in (business.served.stranger, business.admin):
+            request = client.build_request("PUT", "/")
+            request.url = httpx.URL("http://here").copy_with(raw_path=path.replace("SLUG", business.slug).encode())
+            assert (await client.send(request)).status_code in {401, 404}
+        assert not service.requests
+
+
 @pytest.mark.parametrize(
     ("path", "where"),
     [
@@ -128,18 +201,29 @@ class TestPublic:
         ("/v1/conversations/1/messages", Destination("conversation", "/conversations/1/messages")),
         ("/v1/conversations/assignee", Destination("conversation", "/conversations/assignee")),
         ("/v1/conversations/1/assignee/2", Destination("conversation", "/conversations/1/assignee/2")),
-        ("/v1/public/chat/1/sessions", Destination("ingest", "/public/chat/1/sessions", is_public=True)),
+        ("/v1/public/chat/1/sessions", Destination("ingest", "/public/chat/1/sessions")),
         ("/v1/public/forms/1", None),
         ("/v1/public/chat", None),
+        (
+            "/v1/public/padaria/privacy/requests/1",
+            Destination("privacy", "/public/privacy/requests/1", tenant_slug="padaria"),
+        ),
+        ("/v1/public/chat/privacy/requests", Destination("ingest", "/public/chat/privacy/requests")),
+        ("/v1/public/padaria/privacy", None),
+        ("/v1/public/padaria/deposits/1", None),
+        ("/v1/privacy/requests/1", Destination("privacy", "/privacy/requests/1")),
     ],
 )
 def test_a_path_leads_to_who_answers_it(path: str, where: Destination | None) -> None:
     assert destination(path) == where
-    assert where is None or public_path(where.service, where.path) == path
+    if where is not None:
+        assert public_path(where.service, where.path).replace("{tenant_slug}", str(where.tenant_slug)) == path
 
 
 class Events(httpx.AsyncByteStream):
     """What a service streams: it goes on until it is told to end."""
+
+    headers: ClassVar[dict[str, str]] = {"Content-Type": "text/event-stream; charset=utf-8", **AS_IT_COMES}
 
     def __init__(self) -> None:
         self.coming: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -155,7 +239,17 @@ class Events(httpx.AsyncByteStream):
         self.closed.set()
 
     def answer(self, _: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers={"Content-Type": "text/event-stream; charset=utf-8"}, stream=self)
+        return httpx.Response(200, headers=self.headers, stream=self)
+
+
+class File(Events):
+    """A file that a service puts together while it sends it."""
+
+    headers: ClassVar[dict[str, str]] = {
+        "Content-Type": "application/zip",
+        "Content-Disposition": 'attachment; filename="dados.zip"',
+        **AS_IT_COMES,
+    }
 
 
 class Listener:
@@ -226,11 +320,39 @@ class TestStreams:
         assert await listener.next() == b""
         await listener.task
 
-    async def test_one_address_holds_only_so_many_and_a_place_that_was_left_is_free(self, at_gateway: Served) -> None:
+    async def test_a_file_is_passed_on_as_it_comes_under_its_name(self, business: Business) -> None:
+        file = File()
+        play(business.served, file.answer)
+        listener = Listener(business.served, f"/v1/public/{business.slug}/privacy/packages/1")
+        file.coming.put_nowait(b"PK")
+        started = await listener.pieces.get()
+        headers = {name.decode(): value.decode() for name, value in started["headers"]}
+        assert {name: headers[name.lower()] for name in file.headers} == file.headers
+        assert await listener.next() == b"PK"
+        file.coming.put_nowait(None)
+        assert await listener.next() == b""
+        await listener.task
+        assert file.closed.is_set()
+
+    async def test_half_a_file_does_not_pass_for_a_whole_one(self, business: Business) -> None:
+        file = File()
+        play(business.served, file.answer)
+        listener = Listener(business.served, f"/v1/public/{business.slug}/privacy/packages/1")
+        for piece in (b"PK", b""):
+            file.coming.put_nowait(piece)
+        assert [await listener.next(), await listener.next()] == [200, b"PK"]
+        await listener.task
+        assert listener.pieces.empty(), "whoever serves cuts an answer off that was not told to be complete"
+        assert file.closed.is_set()
+
+    @pytest.mark.parametrize("kind", [Events, File])
+    async def test_one_address_holds_only_so_many_and_a_place_that_was_left_is_free(
+        self, at_gateway: Served, kind: type[Events]
+    ) -> None:
         every: list[Events] = []
 
         def answer(request: httpx.Request) -> httpx.Response:
-            every.append(Events())
+            every.append(kind())
             return every[-1].answer(request)
 
         play(at_gateway, answer)
@@ -245,6 +367,13 @@ class TestStreams:
         assert await another.next() == 200
         for listener in (*listeners, another):
             await listener.leave()
+
+    async def test_a_picture_is_one(self, business: Business) -> None:
+        told = {"Content-Type": "image/svg+xml", "Cache-Control": "private, max-age=60"}
+        play(business.served, lambda _: httpx.Response(200, headers=told, content=b"<svg/>"))
+        answer = await business.admin.get("/v1/metrics/charts/1/chart.svg")
+        assert {name: answer.headers[name] for name in told} == told
+        assert answer.content == b"<svg/>"
 
     async def test_a_key_holds_streams_of_its_own(self, business: Business) -> None:
         events = Events()

@@ -29,10 +29,11 @@ from gateway.realtime.stream import FellBehindError, Stream
 from gateway.settings import Settings
 from shared.bus import Beginning, Place, Placed, Publisher
 from shared.events import Envelope, Event
-from shared.events.conversation import MessageAdded, MessageQueued
+from shared.events.conversation import ContactAddressesAdded, MessageAdded, MessageQueued
 from shared.events.gateway import ApiKeyChanged
 from shared.events.ingest import MessageReceived
-from shared.events.routing import AutoReplyDecided, ConversationQueued, PresenceChanged
+from shared.events.privacy import DeadlineNeared, NoticeQueued, PrivacyRequestChanged, SubjectDataRequested
+from shared.events.routing import AutoReplyDecided, BusinessHoursChanged, ConversationQueued, PresenceChanged
 from shared.http import Caller
 from shared.ids import new_id
 from tests.support.conversations import Conversation
@@ -305,17 +306,28 @@ async def test_each_is_shown_what_his_scopes_open(house: House) -> None:
     case = Conversation(tenant_id)
     whose = {"tenant_id": tenant_id, "conversation_id": case.conversation_id, "contact_id": case.contact_id}
     queued = ConversationQueued(**whose, channel_id=case.channel_id, queue_id=uuid4(), queued_at=NOON)
+    requested = PrivacyRequestChanged(
+        tenant_id=tenant_id,
+        request_id=uuid4(),
+        right="access",
+        state="received",
+        due_at=NOON,
+        legal_latest_at=NOON,
+        changed_at=NOON,
+    )
     keys = {
         scope: (await house.key(admin, role="admin", scopes=[scope]))["key"]
-        for scope in ("conversations:read", "routing:read", "metrics:read")
+        for scope in ("conversations:read", "routing:read", "privacy:read", "metrics:read")
     }
     async with (
         house.front.events(keys["conversations:read"]) as history,
         house.front.events(keys["routing:read"]) as routing,
+        house.front.events(keys["privacy:read"]) as privacy,
     ):
-        await house.say(case.message(0), queued, case.resolved(1), queued)
+        await house.say(requested, case.message(0), queued, requested, case.resolved(1), queued)
         assert {one["type"].partition(".")[0] for one in await history.many(2)} == {"conversation"}
         assert {one["type"].partition(".")[0] for one in await routing.many(2)} == {"routing"}
+        assert {one["type"].partition(".")[0] for one in await privacy.many(2)} == {"privacy"}
     with pytest.raises(httpx.HTTPStatusError) as refused:
         async with house.front.events(keys["metrics:read"]):
             pass
@@ -513,12 +525,19 @@ def test_no_event_shows_an_address_or_a_text_beyond_its_scope() -> None:
     assert "text" in public_fields(MessageAdded)
     assert "recipient" not in public_fields(MessageQueued)
     assert "text" not in public_fields(AutoReplyDecided)
-    assert not {"tenant_id", "sender", "recipient"} & {name for event in SHOWN for name in public_fields(event)}
+    hidden = {"tenant_id", "sender", "recipient", "addresses"}
+    assert not hidden & {name for event in SHOWN for name in public_fields(event)}
+    assert public_fields(ContactAddressesAdded) == {"contact_id", "channel_id", "channel_kind"}
 
 
 def test_what_came_in_and_the_keys_are_shown_to_nobody() -> None:
-    assert not {MessageReceived, ApiKeyChanged} & SHOWN.keys()
-    assert SHOWN[PresenceChanged] == "routing:read"
+    assert not {MessageReceived, ApiKeyChanged, SubjectDataRequested, NoticeQueued} & SHOWN.keys()
+    assert SHOWN[PresenceChanged] == SHOWN[BusinessHoursChanged] == "routing:read"
+
+
+def test_what_becomes_of_the_requests_of_persons_is_shown_to_who_may_read_them() -> None:
+    assert SHOWN[PrivacyRequestChanged] == SHOWN[DeadlineNeared] == "privacy:read"
+    assert not {"subject_id", "references"} & (public_fields(PrivacyRequestChanged) | public_fields(DeadlineNeared))
 
 
 @pytest.mark.parametrize("value", [b"", b"[]", b"{", b'{"data":{}}'])

@@ -74,6 +74,14 @@ class Reader:
                 return contact
         return None
 
+    async def all_messages(self) -> list[dict[str, Any]]:
+        """Those of all conversations."""
+        return [
+            message
+            for conversation in await self.items("/v1/conversations")
+            for message in await self.items(f"/v1/conversations/{conversation['id']}/messages")
+        ]
+
     async def messages_of(self, sender: str) -> list[dict[str, Any]]:
         """What a sender wrote, in his one conversation; nothing while there is none."""
         contact = await self.contact_of(sender)

@@ -1,9 +1,8 @@
-"""What callers and providers meet at both doors when something is away, broken or not theirs."""
+"""What callers and providers meet at both doors when something is away, was away, is broken or not theirs."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ from deploy.local.keys import Keys
 from deploy.local.running import RunningSet
 from deploy.processes import PROCESSES
 from tests.journeys.reading import Reader, gateway, reading
+from tests.journeys.tour import Played
 from tests.journeys.whole_set import whole_set
 from tests.support.waiting import until
 from tests.support.whatsapp import WhatsApp, body_of, message_of, signed, text
@@ -49,14 +49,10 @@ OTHER_TENANT = {
 }
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("outages")
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def running(root: Path) -> AsyncIterator[RunningSet]:
-    async with whole_set(root) as running:
+async def running(played: Played) -> AsyncIterator[RunningSet]:
+    """The set on which the tour was played, started again."""
+    async with whole_set(played.root) as running:
         yield running
 
 
@@ -107,6 +103,53 @@ def _is_unavailable(answer: httpx.Response) -> bool:
         and answer.json()["type"] == "/problems/unavailable"
         and int(answer.headers["retry-after"]) > 0
     )
+
+
+# What a second start finds.
+
+
+async def test_a_second_start_finds_the_demo_tenant_of_the_first(played: Played, running: RunningSet) -> None:
+    assert set(running.pids()) == {"postgres", "broker", "simulator", *PROCESSES}
+    # Its ports have moved.
+    moved = {"webhook_url": running.demo["channels"]["whatsapp"]["webhook_url"]}
+    whatsapp = played.demo["channels"]["whatsapp"] | moved
+    assert running.demo == played.demo | {"channels": {"whatsapp": whatsapp}}
+    assert (played.root / "demo.json").stat().st_mode & 0o777 == 0o600
+
+
+async def test_its_agents_are_at_work_again(running: RunningSet, read: Reader) -> None:
+    agents = {agent["id"]: agent for agent in running.demo["agents"]}
+    sender = "5511970000043"
+    async with (
+        httpx.AsyncClient(base_url=running.simulator_url, timeout=10) as simulator,
+        httpx.AsyncClient(base_url=running.gateway_url, timeout=10) as visited,
+    ):
+        message = {"from": sender, "text": "Vocês abrem amanhã?"}
+        number = running.demo["channels"]["whatsapp"]["phone_number_id"]
+        written = await simulator.post("/customers/messages", json={"phone_number_id": number, "messages": [message]})
+        assert written.status_code == 202
+        contact = await until(lambda: read.contact_of(sender))
+        assert contact is not None
+
+        async def assigned() -> list[dict[str, Any]]:
+            items = await read.items("/v1/conversations", contact_id=contact["id"])
+            return [one for one in items if one["assignee_id"] in agents]
+
+        [conversation] = await until(assigned)
+        agent = agents[conversation["assignee_id"]]
+        login = await visited.post("/v1/auth/tokens", json={name: agent[name] for name in ("email", "password")})
+        answered = await visited.post(
+            f"/v1/conversations/{conversation['id']}/messages",
+            json={"text": "Abrimos às 7 h."},
+            headers={"Authorization": f"Bearer {login.json()['access_token']}"},
+        )
+        assert answered.status_code == 201, answered.text
+
+        async def sent() -> list[str]:
+            items: list[dict[str, Any]] = (await simulator.get("/ledger/sends")).json()["items"]
+            return [send["text"] for send in items if send["to"] == sender]
+
+        assert await until(sent) == ["Abrimos às 7 h."]
 
 
 # What is away.
@@ -256,8 +299,8 @@ async def test_what_is_posted_again_changes_nothing(whatsapp: WhatsApp, read: Re
 
 async def _settled(read: Reader) -> dict[str, int]:
     """The figures once they tell of every message and contact that is there."""
-    conversations, contacts = await read.items("/v1/conversations"), await read.items("/v1/contacts")
-    there = (sum(one["message_count"] for one in conversations), len(contacts))
+    written = [one for one in await read.all_messages() if one["direction"] == "inbound"]
+    there = (len(written), len(await read.items("/v1/contacts")))
     return await until(read.figures, lambda found: (found["messages-received"], found["subjects"]) == there)
 
 
@@ -318,14 +361,14 @@ async def test_a_repeated_request_with_its_key_is_answered_as_the_first_time(adm
 
 
 async def test_what_is_another_tenants_is_not_there(
-    root: Path, running: RunningSet, admin: httpx.AsyncClient, whatsapp: WhatsApp, read: Reader
+    played: Played, running: RunningSet, admin: httpx.AsyncClient, whatsapp: WhatsApp, read: Reader
 ) -> None:
     await whatsapp.deliver(one := text("5521900000006"))
     await until(lambda: read.messages_of(one.sender))
     contact = await read.contact_of(one.sender)
     assert contact is not None
     (conversation,) = await read.items("/v1/conversations", contact_id=contact["id"])
-    async with gateway(running, Keys.of(root).platform_key) as platform:
+    async with gateway(running, Keys.of(played.root).platform_key) as platform:
         tenant = await platform.post("/v1/tenants", json=OTHER_TENANT)
         assert tenant.status_code == 201, tenant.text
     async with gateway(running, tenant.json()["admin_key"]["key"]) as stranger:

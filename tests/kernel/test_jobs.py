@@ -336,6 +336,47 @@ class TestOutside:
         assert provider.recorded == [(1, "unknown")]
         assert not await waiting(database)
 
+    async def test_a_call_that_does_no_harm_twice_is_made_again_when_it_took_too_long_or_was_lost(
+        self, database: Database, tenant_id: UUID
+    ) -> None:
+        provider = Provider()
+        failures: list[Exception] = [TimeoutError()]
+
+        async def call(number: int, tools: object) -> str:
+            if failures:
+                raise failures.pop()
+            return await provider.call(number, tools)
+
+        await schedule(database, (Send(tenant_id=tenant_id, number=1), "a"))
+        worker = Worker({Send: Outside(provider.read, call, provider.record)}, database)
+        await worker.do_due()
+        assert not provider.recorded
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        await make_due(database, lease_until=past)
+        await worker.do_due()
+        assert provider.recorded == [(1, "sent")]
+        assert not await waiting(database)
+
+    async def test_what_can_never_be_called_dies_and_is_called_again_when_it_is_replayed(
+        self, database: Database, tenant_id: UUID
+    ) -> None:
+        provider = Provider()
+        failures: list[Exception] = [Poison("the door is walled up")]
+
+        async def call(number: int, tools: object) -> str:
+            if failures:
+                raise failures.pop()
+            return await provider.call(number, tools)
+
+        await schedule(database, (Send(tenant_id=tenant_id, number=1), "a"))
+        worker = Worker({Send: Outside(provider.read, call, provider.record)}, database)
+        await worker.do_due()
+        (letter,) = await letters(database, tenant_id)
+        async with database.unit_of_work([tenant_id]) as uow:
+            assert await replay_dead_letter(tenant_id, letter.id, {}, uow)
+        await worker.do_due()
+        assert provider.recorded == [(1, "sent")]
+
     async def test_a_call_has_what_was_read_for_it_and_the_tools_of_the_process(
         self, database: Database, tenant_id: UUID
     ) -> None:

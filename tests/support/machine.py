@@ -64,8 +64,10 @@ class Machine:
 
     async def empty(self, service: str) -> None:
         """Forget all rows of a service's database."""
-        connection = await asyncpg.connect(self.databases[service].owner_url(HOST, self.ports["postgres"]))
+        connection = await asyncpg.connect(self.admin_url, database=self.databases[service].name)
         try:
+            # Some tables refuse it to everyone else.
+            await connection.execute("SET session_replication_role = replica")
             tables = await connection.fetch(
                 "SELECT quote_ident(tablename) AS name FROM pg_tables"
                 " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"

@@ -21,7 +21,6 @@ from services.conversation.domain.history import (
     recognise,
     wakes,
 )
-from services.conversation.domain.phone_numbers import candidates
 from services.conversation.domain.routing import Routed, latest
 
 __all__ = [
@@ -35,7 +34,6 @@ __all__ = [
     "Routed",
     "Status",
     "StatusChange",
-    "candidates",
     "change_status",
     "in_order_of_use",
     "latest",

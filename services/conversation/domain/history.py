@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from services.conversation.domain.phone_numbers import candidates
 from shared.events.ingest import Address
+from shared.phone_numbers import candidates
 
 REOPEN_WITHIN: Final = timedelta(days=1)
 """How long after its resolution a conversation goes on when the customer writes again."""

@@ -6,12 +6,18 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.conversation import store
-from services.conversation.domain import USER_ID, Holder, Place, Priority, Status, candidates, place, recognise, wakes
+from services.conversation.domain import USER_ID, Holder, Place, Priority, Status, place, recognise, wakes
 from services.conversation.handlers.telling import message_added, of
 from services.conversation.models import Reaction
 from services.conversation.store import AddressKey, Change, MessageKey, NewMessage, Thread, ThreadKey
 from shared.db import Job, UnitOfWork
-from shared.events.conversation import ContactAdded, ConversationChanged, ConversationOpened, ConversationReopened
+from shared.events.conversation import (
+    ContactAdded,
+    ContactAddressesAdded,
+    ConversationChanged,
+    ConversationOpened,
+    ConversationReopened,
+)
 from shared.events.ingest import (
     Address,
     AddressChanged,
@@ -22,6 +28,7 @@ from shared.events.ingest import (
     MessageRevoked,
     ReactionChanged,
 )
+from shared.phone_numbers import candidates
 
 ECHO_WAITS: Final = timedelta(seconds=30)
 """How long an echo is held at most: longer than a provider takes to answer to what is sent through it."""
@@ -116,7 +123,7 @@ class _Arrivals:
             return self._begin(event, key)
         if where is Place.REOPENS:
             thread.status, thread.resolved_at = Status.OPEN, None
-            told = of(thread) | {"reopened_at": self._uow.now}
+            told = of(thread) | {"reopened_at": self._uow.now, "labels": thread.labels}
             self._uow.emit(ConversationReopened(**told), caused_by=event)
         elif wakes(event.direction, thread.status):
             thread.status = Status.OPEN
@@ -161,6 +168,7 @@ async def edit_messages(events: Sequence[MessageEdited], uow: UnitOfWork) -> Non
             event.tenant_id,
             event.channel_id,
             event.provider_message_id,
+            event.sender_ref,
             edited_at=event.sent_at,
             content_type=event.content.type,
             text=event.content.text,
@@ -177,7 +185,7 @@ async def revoke_messages(events: Sequence[MessageRevoked], uow: UnitOfWork) -> 
     """Take out what their senders took back; that there was a message remains to be seen."""
     changes = {
         _message_key(event, event.provider_message_id): Change(
-            event.tenant_id, event.channel_id, event.provider_message_id, revoked_at=event.sent_at
+            event.tenant_id, event.channel_id, event.provider_message_id, event.sender_ref, revoked_at=event.sent_at
         )
         for event in events
     }
@@ -208,10 +216,11 @@ async def learn_addresses(events: Sequence[AddressChanged], uow: UnitOfWork) -> 
     reached: dict[ThreadKey, list[dict[str, str]]] = {}
     for event in events:
         contact_id = recognise(event.sender, _lookup(event, known))
-        new = [key for address in event.new_addresses if (key := _address_key(event, address)) not in known]
+        new = _unheld(event, event.new_addresses, known)
         if contact_id is not None and new:
             _hold(known, new, contact_id, event.new_addresses)
             await store.add_addresses([_address_row(key, contact_id, uow) for key in new], uow.session)
+            uow.emit(ContactAddressesAdded(**_reached_by(new, contact_id, event)), caused_by=event)
             reached[ThreadKey(event.tenant_id, contact_id, event.channel_id)] = _plain(event.new_addresses)
     if reached:
         await store.answer_to(reached, uow.session)
@@ -253,12 +262,13 @@ async def _recognise_senders(events: Sequence[MessageReceived], uow: UnitOfWork)
     addresses: list[dict[str, Any]] = []
     for event in events:
         contact_id = recognise(event.sender, _lookup(event, known))
+        new = _unheld(event, event.sender, known)
         if contact_id is None:
             contact_id = uow.new_id()
             people.append(_contact_row(contact_id, event, uow))
-            added = ContactAdded(tenant_id=event.tenant_id, contact_id=contact_id, channel_id=event.channel_id)
-            uow.emit(added, caused_by=event)
-        new = [key for address in event.sender if (key := _address_key(event, address)) not in known]
+            uow.emit(ContactAdded(**_reached_by(new, contact_id, event)), caused_by=event)
+        elif new:
+            uow.emit(ContactAddressesAdded(**_reached_by(new, contact_id, event)), caused_by=event)
         _hold(known, new, contact_id, event.sender)
         addresses += [_address_row(key, contact_id, uow) for key in new]
         contacts[event.tenant_id, event.sender_ref] = contact_id
@@ -281,6 +291,23 @@ async def _known(
     }
     await store.hold_addresses(spelt, uow.session)
     return await store.known_addresses(list(spelt), uow.session)
+
+
+def _unheld(event: FromChannel, addresses: Sequence[Address], known: dict[AddressKey, Holder]) -> list[AddressKey]:
+    """Those of these addresses that are nobody's yet, each once."""
+    keys = dict.fromkeys(_address_key(event, address) for address in addresses)
+    return [key for key in keys if key not in known]
+
+
+def _reached_by(keys: Sequence[AddressKey], contact_id: UUID, event: FromChannel) -> dict[str, Any]:
+    """What is told of a contact who is reached by these addresses from now on."""
+    return {
+        "tenant_id": event.tenant_id,
+        "contact_id": contact_id,
+        "channel_id": event.channel_id,
+        "channel_kind": event.channel_kind,
+        "addresses": [Address(kind=key.kind, value=key.value) for key in keys],
+    }
 
 
 def _hold(

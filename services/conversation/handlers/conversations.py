@@ -102,17 +102,11 @@ def _status(
 
 
 def _tell(conversation: Conversation, before: str, uow: UnitOfWork) -> None:
-    who = of(conversation)
+    told = of(conversation) | {"labels": conversation.labels}
     if conversation.status == Status.RESOLVED and before != Status.RESOLVED:
-        uow.emit(ConversationResolved(**who, resolved_at=uow.now))
+        uow.emit(ConversationResolved(**told, resolved_at=uow.now))
     elif conversation.status != Status.RESOLVED and before == Status.RESOLVED:
-        uow.emit(ConversationReopened(**who, reopened_at=uow.now))
+        uow.emit(ConversationReopened(**told, reopened_at=uow.now))
     else:
-        changed = ConversationChanged(
-            **who,
-            status=conversation.status,
-            priority=conversation.priority,
-            labels=conversation.labels,
-            changed_at=uow.now,
-        )
-        uow.emit(changed)
+        told |= {"status": conversation.status, "priority": conversation.priority}
+        uow.emit(ConversationChanged(**told, changed_at=uow.now))

@@ -98,6 +98,7 @@ class Change:
     tenant_id: UUID
     channel_id: UUID
     provider_message_id: str
+    sender_ref: str
     edited_at: datetime | None = None
     revoked_at: datetime | None = None
     content_type: str | None = None
@@ -217,6 +218,7 @@ _CHANGES = Rowset(
     tenant_id="uuid",
     channel_id="uuid",
     provider_message_id="text",
+    sender_ref="text",
     edited_at="timestamptz",
     revoked_at="timestamptz",
     content_type="text",

@@ -12,6 +12,7 @@ from services.ingest.handlers.chat import (
     BeginVisit,
     begin_visit,
     deliver,
+    hand_notices_to_visitors,
     hand_to_visitors,
     note_typing,
     open_web_chat,
@@ -20,7 +21,7 @@ from services.ingest.handlers.chat import (
     take_from_visitor,
 )
 from services.ingest.handlers.chat_streams import VisitorStreams
-from services.ingest.handlers.sending import SENDING, Dispatch, SendMessage, queue_sends
+from services.ingest.handlers.sending import SENDING, Dispatch, SendMessage, queue_notices, queue_sends
 from services.ingest.handlers.webhooks import Arrival, read_webhook, replay_raw_event, take_in
 
 __all__ = [
@@ -37,10 +38,12 @@ __all__ = [
     "change_channel",
     "connect_channel",
     "deliver",
+    "hand_notices_to_visitors",
     "hand_to_visitors",
     "know_channel",
     "note_typing",
     "open_web_chat",
+    "queue_notices",
     "queue_sends",
     "read_by_visitor",
     "read_webhook",

@@ -7,6 +7,9 @@ from hmac import compare_digest
 from typing import Any
 from uuid import UUID
 
+import structlog
+from sqlalchemy import Row
+
 from services.ingest import store
 from services.ingest.channels.web_chat import (
     KIND,
@@ -20,12 +23,16 @@ from services.ingest.channels.web_chat import (
 )
 from services.ingest.handlers.webhooks import fingerprint
 from services.ingest.models import Channel, ChatMessage, ChatSession
-from services.ingest.store import HeldSession, MessageOfSession, SessionKey, ToVisitor
+from services.ingest.store import HeldSession, Letter, MessageOfSession, SessionKey, ToVisitor
 from shared.db import UnitOfWork
+from shared.events import Event
 from shared.events.conversation import MessageQueued
 from shared.events.ingest import Address, Content, DeliveryChanged, MessageReceived
+from shared.events.privacy import NoticeQueued
 from shared.http import Forbidden, Invalid, Limit, NotFound, Unauthorized
 from shared.personal import BlindIndex
+
+log = structlog.get_logger()
 
 STEPPED = "stepped_chat_sessions"
 """Stands in a transaction's `session.info` for the sessions in which something happens by it."""
@@ -162,31 +169,64 @@ def _received(message: ChatMessage, session: ChatSession, content: Content, inde
 
 async def hand_to_visitors(events: Sequence[MessageQueued], uow: UnitOfWork) -> None:
     """Put each message of a web chat into its visitor's session, once; who has none any more is not reached."""
-    queued = [event for event in events if event.channel_kind == KIND]
+    await _hand([(event, _message(event)) for event in events if event.channel_kind == KIND], uow)
+
+
+async def hand_notices_to_visitors(events: Sequence[NoticeQueued], uow: UnitOfWork) -> None:
+    """Put each notice on a web chat into its visitor's session, once, where he alone reads it."""
+    await _hand([(event, _notice(event)) for event in events if event.channel_kind == KIND], uow)
+
+
+async def _hand(queued: Sequence[tuple[Event, Letter]], uow: UnitOfWork) -> None:
     if not queued:
         return
-    visitors = {event.message_id: key for event in queued if (key := _visitor(event)) is not None}
-    sessions = await store.hold_sessions(visitors.values(), uow.session)
-    handed = await store.known_chat_messages(queued, uow.session)
+    sessions = await store.hold_sessions([letter.session for _, letter in queued if letter.session], uow.session)
+    handed = await store.known_chat_messages([letter for _, letter in queued], uow.session)
     messages: dict[UUID, ToVisitor] = {}
-    for event in queued:
-        if event.message_id in handed or event.message_id in messages:
+    for event, letter in queued:
+        if letter.message_id in handed or letter.message_id in messages:
             continue
-        key = visitors.get(event.message_id)
-        session = sessions.get(key) if key is not None else None
-        if session is None or session.channel_id != event.channel_id or is_over(session.used_at, uow.now):
-            uow.emit(_told(event, "failed", uow, **_NO_VISITOR), caused_by=event)
+        session = sessions.get(letter.session) if letter.session else None
+        if session is None or session.channel_id != letter.channel_id or is_over(session.used_at, uow.now):
+            _tell(letter, letter.channel_id, "failed", uow, caused_by=event, **_NO_VISITOR)
             continue
         session.last_step += 1
-        messages[event.message_id] = _to_visitor(event, session, uow)
-        uow.emit(_told(event, "sent", uow, provider_message_id=str(event.message_id)), caused_by=event)
+        messages[letter.message_id] = _to_visitor(letter, session, uow)
+        _tell(letter, letter.channel_id, "sent", uow, caused_by=event, provider_message_id=str(letter.message_id))
     if messages:
         await store.add_messages_to_visitors(list(messages.values()), uow.session)
         await store.number_steps(sessions.values(), uow.session)
         _step({message.session_id for message in messages.values()}, uow)
 
 
-def _visitor(event: MessageQueued) -> SessionKey | None:
+def _message(event: MessageQueued) -> Letter:
+    return Letter(
+        tenant_id=event.tenant_id,
+        message_id=event.message_id,
+        attempt=event.attempt,
+        channel_id=event.channel_id,
+        conversation_id=event.conversation_id,
+        contact_id=event.contact_id,
+        session=_session(event),
+        content=_kept(event.content),
+        reply_to=event.reply_to,
+    )
+
+
+def _notice(event: NoticeQueued) -> Letter:
+    return Letter(
+        tenant_id=event.tenant_id,
+        message_id=event.notice_id,
+        attempt=1,
+        channel_id=event.channel_id,
+        conversation_id=None,
+        contact_id=event.subject_id,
+        session=_session(event),
+        content=_kept(Content(type="text", text=event.text)),
+    )
+
+
+def _session(event: MessageQueued | NoticeQueued) -> SessionKey | None:
     """The session that the visitor used last."""
     for address in event.recipient:
         if address.kind == VISITOR:
@@ -197,16 +237,16 @@ def _visitor(event: MessageQueued) -> SessionKey | None:
     return None
 
 
-def _to_visitor(event: MessageQueued, session: HeldSession, uow: UnitOfWork) -> ToVisitor:
+def _to_visitor(letter: Letter, session: HeldSession, uow: UnitOfWork) -> ToVisitor:
     return ToVisitor(
-        id=event.message_id,
-        tenant_id=event.tenant_id,
+        id=letter.message_id,
+        tenant_id=letter.tenant_id,
         session_id=session.session_id,
-        conversation_id=event.conversation_id,
-        contact_id=event.contact_id,
-        attempt=event.attempt,
-        content=_kept(event.content),
-        reply_to=event.reply_to,
+        conversation_id=letter.conversation_id,
+        contact_id=letter.contact_id,
+        attempt=letter.attempt,
+        content=letter.content,
+        reply_to=letter.reply_to,
         step=session.last_step,
         sent_at=uow.now,
     )
@@ -220,7 +260,8 @@ async def deliver(messages: AbstractSet[MessageOfSession], uow: UnitOfWork) -> f
     sessions = await store.hold_sessions(keys, uow.session)
     delivered = await store.deliver_chat_messages(sorted(messages, key=lambda message: message.message_id), uow.session)
     for row in delivered:
-        uow.emit(_outcome(row, sessions[SessionKey(row.tenant_id, row.session_id)].channel_id, "delivered", uow))
+        channel_id = sessions[SessionKey(row.tenant_id, row.session_id)].channel_id
+        _tell(row, channel_id, "delivered", uow, provider_message_id=str(row.message_id))
     return frozenset(row.message_id for row in delivered)
 
 
@@ -236,7 +277,7 @@ async def read_by_visitor(session: ChatSession, message_id: UUID, uow: UnitOfWor
         return
     session.last_step += len(read)
     for row in read:
-        uow.emit(_outcome(row, session.channel_id, "read", uow))
+        _tell(row, session.channel_id, "read", uow, provider_message_id=str(row.message_id))
     _step([session.id], uow)
 
 
@@ -249,32 +290,31 @@ def _kept(content: Content) -> dict[str, Any]:
     return content.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
 
 
-def _told(event: MessageQueued, state: str, uow: UnitOfWork, **more: str) -> DeliveryChanged:
-    return DeliveryChanged(
-        tenant_id=event.tenant_id,
-        conversation_id=event.conversation_id,
-        contact_id=event.contact_id,
-        channel_id=event.channel_id,
-        message_id=event.message_id,
-        attempt=event.attempt,
+def _tell(
+    message: Letter | Row[Any],
+    channel_id: UUID,
+    state: str,
+    uow: UnitOfWork,
+    *,
+    caused_by: Event | None = None,
+    **more: str,
+) -> None:
+    """Tell what became of a message to a visitor; of a notice nobody is told, and it is only noted."""
+    if message.conversation_id is None:
+        log.info("a notice on a web chat", notice_id=str(message.message_id), state=state)
+        return
+    told = DeliveryChanged(
+        tenant_id=message.tenant_id,
+        conversation_id=message.conversation_id,
+        contact_id=message.contact_id,
+        channel_id=channel_id,
+        message_id=message.message_id,
+        attempt=message.attempt,
         state=state,
         occurred_at=uow.now,
         **more,
     )
-
-
-def _outcome(row: Any, channel_id: UUID, state: str, uow: UnitOfWork) -> DeliveryChanged:
-    return DeliveryChanged(
-        tenant_id=row.tenant_id,
-        conversation_id=row.conversation_id,
-        contact_id=row.contact_id,
-        channel_id=channel_id,
-        message_id=row.message_id,
-        attempt=row.attempt,
-        state=state,
-        provider_message_id=str(row.message_id),
-        occurred_at=uow.now,
-    )
+    uow.emit(told, caused_by=caused_by)
 
 
 def _step(session_ids: Iterable[UUID], uow: UnitOfWork) -> None:

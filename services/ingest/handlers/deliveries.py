@@ -13,7 +13,7 @@ from shared.events.ingest import DeliveryChanged
 
 
 async def settle_sends(news: Sequence[News], uow: UnitOfWork) -> None:
-    """Move the sends that these news name to where they stand now, and tell it.
+    """Move the sends that these news name to where they stand now, and tell it unless they are notices.
 
     News of what is no send of ours change nothing; those that came before the send they name are heard with the first
     that tells the provider's id of it.
@@ -84,18 +84,18 @@ class _Settling:
         send.state, send.changed_at = news.state, news.occurred_at
         send.error_code, send.error_title = news.error_code, news.error_title
         self._changed[send.key] = send
-        if counts(send.state, superseded=send.superseded):
-            self._uow.emit(_delivery_changed(send), trace=news.trace)
+        if send.conversation_id is not None and counts(send.state, superseded=send.superseded):
+            self._uow.emit(_delivery_changed(send, send.conversation_id), trace=news.trace)
 
 
 def _id_of(one: News | HeldSend) -> tuple[UUID, UUID, str | None]:
     return one.tenant_id, one.channel_id, one.provider_message_id
 
 
-def _delivery_changed(send: HeldSend) -> DeliveryChanged:
+def _delivery_changed(send: HeldSend, conversation_id: UUID) -> DeliveryChanged:
     return DeliveryChanged(
         tenant_id=send.tenant_id,
-        conversation_id=send.conversation_id,
+        conversation_id=conversation_id,
         contact_id=send.contact_id,
         channel_id=send.channel_id,
         message_id=send.message_id,

@@ -28,6 +28,7 @@ from shared.bus.retry import Poison
 from shared.db import Job, UnitOfWork
 from shared.events.conversation import MessageQueued
 from shared.events.ingest import Address, Content
+from shared.events.privacy import NoticeQueued
 from shared.jobs import Again, Outside
 from shared.memory import Memory
 from shared.personal import Sealer
@@ -66,7 +67,15 @@ class Dispatch:
 
 async def queue_sends(events: Sequence[MessageQueued], uow: UnitOfWork) -> None:
     """Have each message sent, a person's in the order in which they were queued; web chat needs no provider."""
-    sends = [_new_send(event) for event in events if event.channel_kind != web_chat.KIND]
+    await _queue([_message(event) for event in events if event.channel_kind != web_chat.KIND], uow)
+
+
+async def queue_notices(events: Sequence[NoticeQueued], uow: UnitOfWork) -> None:
+    """Have each notice sent, in turn with what else a person is sent, but outside of his conversations."""
+    await _queue([_notice(event) for event in events if event.channel_kind != web_chat.KIND], uow)
+
+
+async def _queue(sends: Sequence[NewSend], uow: UnitOfWork) -> None:
     if not sends:
         return
     new = await store.add_sends(sends, uow.session)
@@ -184,7 +193,24 @@ def _is_too_late(send: Send, dispatch: Dispatch) -> bool:
     return datetime.now(UTC) - send.queued_at > dispatch.patience
 
 
-def _new_send(event: MessageQueued) -> NewSend:
+def _notice(event: NoticeQueued) -> NewSend:
+    return NewSend(
+        tenant_id=event.tenant_id,
+        message_id=event.notice_id,
+        attempt=1,
+        channel_id=event.channel_id,
+        channel_kind=event.channel_kind,
+        conversation_id=None,
+        # Who is known to privacy is known to it by the id that he has as a contact.
+        contact_id=event.subject_id,
+        recipient=[address.model_dump() for address in event.recipient],
+        content={"type": "text", "text": event.text},
+        reply_to=None,
+        queued_at=event.queued_at,
+    )
+
+
+def _message(event: MessageQueued) -> NewSend:
     return NewSend(
         tenant_id=event.tenant_id,
         message_id=event.message_id,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -23,8 +23,9 @@ from services.ingest.domain import (
 from services.ingest.handlers.channels import KnownChannel, open_credentials, siblings_of
 from services.ingest.handlers.deliveries import news_of, settle_sends
 from services.ingest.models import ChatSession
+from services.ingest.store import Echo
 from shared.db import Database, UnitOfWork, is_conflict, is_unique_violation
-from shared.events.ingest import Address, FromChannel
+from shared.events.ingest import Address, FromChannel, MessageReceived
 from shared.http import Conflict, NotFound
 from shared.ids import new_id
 from shared.personal import BlindIndex, Sealer
@@ -65,30 +66,52 @@ def read_webhook(channel: KnownChannel, body: bytes, index: BlindIndex, now: dat
 
 def _arrive(item: Item, channel: KnownChannel, index: BlindIndex, now: datetime, trace: str | None) -> Arrival:
     channel_id = channel.siblings.get(item.account) if item.account is not None else channel.id
+    row = _row(item, channel_id or channel.id, channel, now)
     if channel_id is None:
-        return Arrival(_row(item, channel.id, channel, now, _STRANGE), None)
+        return _failed(row, _STRANGE, channel.kind, index)
     if len(item.body) > ITEM_BYTES:
-        return Arrival(_row(item, channel_id, channel, now, f"It has more than {ITEM_BYTES} bytes."), None)
-    row = _row(item, channel_id, channel, now)
+        return _failed(row, f"It has more than {ITEM_BYTES} bytes.", channel.kind, index)
     try:
         meaning = understand(row, channel.kind, index)
     except MisunderstoodError as misunderstood:
-        row.state, row.reason = "failed", str(misunderstood)
-        return Arrival(row, None)
-    if isinstance(meaning, Kept):
-        row.state, row.reason = "kept", meaning.reason
+        return _failed(row, str(misunderstood), channel.kind, index)
+    _settle(row, meaning, channel.kind, index)
     return Arrival(row, meaning, trace)
+
+
+def _failed(row: KeptItem, why: str, kind: str, index: BlindIndex) -> Arrival:
+    row.state, row.reason, row.sender_ref = "failed", why, _named(row, kind, index)
+    return Arrival(row, None)
+
+
+def _settle(row: KeptItem, meaning: Meaning, kind: str, index: BlindIndex) -> None:
+    """Let the row tell what became of the item, and whom it names."""
+    row.state, row.reason = ("kept", meaning.reason) if isinstance(meaning, Kept) else ("accepted", None)
+    match meaning:
+        case FromChannel(sender_ref=ref) | StatusReport(recipient_ref=ref):
+            row.sender_ref = ref
+        case _:
+            row.sender_ref = _named(row, kind, index)
+
+
+def _named(row: KeptItem, kind: str, index: BlindIndex) -> str | None:
+    address = CHANNELS[kind].named(_item(row))
+    return fingerprint(row, index)(address) if address is not None else None
 
 
 def understand(row: KeptItem, kind: str, index: BlindIndex) -> Meaning:
     """What a raw event means today; raises `MisunderstoodError`."""
     where = Whereabouts(row.tenant_id, row.channel_id, row.id, row.received_at, fingerprint(row, index))
-    return CHANNELS[kind].understand(Item(row.path, row.account, row.dedup_key, row.body), where)
+    return CHANNELS[kind].understand(_item(row), where)
+
+
+def _item(row: KeptItem) -> Item:
+    return Item(row.path, row.account, row.dedup_key, row.body)
 
 
 def fingerprint(row: KeptItem | ChatSession, index: BlindIndex) -> Callable[[Address], str]:
     def of(address: Address) -> str:
-        return index.of(row.tenant_id, "channel-address", f"{row.channel_id}|{address.kind}|{address.value}")
+        return index.of_address(row.tenant_id, row.channel_id, address.kind, address.value)
 
     return of
 
@@ -113,8 +136,32 @@ async def take_in(arrivals: Sequence[Arrival], database: Database) -> None:
     async for attempt in stamina.retry_context(is_conflict, attempts=5, timeout=3, wait_initial=0.02, wait_max=0.3):
         with attempt:
             async with database.unit_of_work({arrival.row.tenant_id for arrival in arrivals}) as uow:
-                new = await store.keep_raw_events([arrival.row for arrival in arrivals], uow.session)
-                await _tell([arrival for arrival in arrivals if arrival.row.id in new], uow)
+                meant = await _without_notices(arrivals, uow)
+                new = await store.keep_raw_events([arrival.row for arrival in meant], uow.session)
+                await _tell([arrival for arrival in meant if arrival.row.id in new], uow)
+
+
+async def _without_notices(arrivals: Sequence[Arrival], uow: UnitOfWork) -> Sequence[Arrival]:
+    """The same, but of the echo of a notice only that it came: no agent reads what was said to a person alone."""
+    echoes = {
+        arrival.row.id: Echo(
+            arrival.row.tenant_id,
+            arrival.row.channel_id,
+            arrival.meaning.provider_message_id,
+            arrival.meaning.content.text,
+        )
+        for arrival in arrivals
+        if isinstance(arrival.meaning, MessageReceived) and arrival.meaning.direction == "outbound"
+    }
+    if not echoes:
+        return arrivals
+    notices = await store.echoes_of_notices(echoes.values(), uow.session)
+    return [_emptied(one) if echoes.get(one.row.id) in notices else one for one in arrivals]
+
+
+def _emptied(arrival: Arrival) -> Arrival:
+    row = replace(arrival.row, body=b"{}", state="kept", reason="the echo of a notice")
+    return replace(arrival, row=row, meaning=None)
 
 
 async def _tell(arrivals: Sequence[Arrival], uow: UnitOfWork) -> None:
@@ -131,7 +178,7 @@ async def _tell(arrivals: Sequence[Arrival], uow: UnitOfWork) -> None:
 
 
 def _status(row: KeptItem, report: StatusReport) -> dict[str, object]:
-    told = {field.name: getattr(report, field.name) for field in fields(report)}
+    told = {field.name: getattr(report, field.name) for field in fields(report) if field.name != "recipient_ref"}
     return told | {"raw_event_id": row.id, "tenant_id": row.tenant_id, "channel_id": row.channel_id}
 
 
@@ -158,7 +205,7 @@ async def replay_raw_event(
         meaning = understand(row, channel.kind, index)
     except MisunderstoodError as misunderstood:
         raise Conflict(str(misunderstood), slug="still-failed") from misunderstood
-    row.state, row.reason = ("kept", meaning.reason) if isinstance(meaning, Kept) else ("accepted", None)
+    _settle(row, meaning, channel.kind, index)
     try:
         await store.settle_raw_event(row, uow.session)
     except Exception as error:

@@ -5,6 +5,7 @@ from services.ingest.store.chat import (
     MOST_STEPS,
     Following,
     HeldSession,
+    Letter,
     MessageOfSession,
     SessionKey,
     ToVisitor,
@@ -29,6 +30,7 @@ from services.ingest.store.raw_events import (
 )
 from services.ingest.store.sends import (
     DueSend,
+    Echo,
     HeldSend,
     News,
     NewSend,
@@ -36,6 +38,7 @@ from services.ingest.store.sends import (
     add_sends,
     change_sends,
     due_send,
+    echoes_of_notices,
     hold_sends,
     kept_statuses,
 )
@@ -43,9 +46,11 @@ from services.ingest.store.sends import (
 __all__ = [
     "MOST_STEPS",
     "DueSend",
+    "Echo",
     "Following",
     "HeldSend",
     "HeldSession",
+    "Letter",
     "MessageOfSession",
     "NewSend",
     "News",
@@ -60,6 +65,7 @@ __all__ = [
     "chat_session",
     "deliver_chat_messages",
     "due_send",
+    "echoes_of_notices",
     "hold_sends",
     "hold_sessions",
     "keep_raw_events",

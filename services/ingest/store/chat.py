@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.models import Channel, ChatMessage, ChatSession
 from shared.db import Rowset
-from shared.events.conversation import MessageQueued
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,13 +42,29 @@ class HeldSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Letter:
+    """What a visitor is to be handed."""
+
+    tenant_id: UUID
+    message_id: UUID
+    attempt: int
+    channel_id: UUID
+    conversation_id: UUID | None
+    contact_id: UUID
+    session: SessionKey | None
+    """None where his address is none of ours."""
+    content: dict[str, Any] = field(repr=False)
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ToVisitor:
     """A message to a visitor, with its place in his session."""
 
     id: UUID
     tenant_id: UUID
     session_id: UUID
-    conversation_id: UUID
+    conversation_id: UUID | None
     contact_id: UUID
     attempt: int
     content: dict[str, Any] = field(repr=False)
@@ -200,9 +215,9 @@ async def hold_sessions(keys: Iterable[SessionKey], session: AsyncSession) -> di
     return {SessionKey(row.tenant_id, row.session_id): HeldSession(*row) for row in rows}
 
 
-async def known_chat_messages(queued: Iterable[MessageQueued], session: AsyncSession) -> set[UUID]:
+async def known_chat_messages(letters: Iterable[Letter], session: AsyncSession) -> set[UUID]:
     """Which of the messages that are to be handed over are there already."""
-    return set((await session.execute(_KNOWN, _NAMED.of(queued))).scalars())
+    return set((await session.execute(_KNOWN, _NAMED.of(letters))).scalars())
 
 
 async def add_messages_to_visitors(messages: Sequence[ToVisitor], session: AsyncSession) -> None:

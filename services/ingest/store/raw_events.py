@@ -24,6 +24,7 @@ _ITEMS = Rowset(
     state="text",
     reason="text",
     received_at="timestamptz",
+    sender_ref="text",
 )
 _KEEP = text(f"""
 INSERT INTO raw_events ({_ITEMS.columns}) SELECT {_ITEMS.columns} FROM {_ITEMS}
@@ -52,7 +53,8 @@ async def raw_event(tenant_id: UUID, raw_event_id: UUID, session: AsyncSession) 
 async def settle_raw_event(item: KeptItem, session: AsyncSession) -> None:
     """Write down what became of a raw event."""
     change = update(RawEvent).where(RawEvent.tenant_id == item.tenant_id, RawEvent.id == item.id)
-    await session.execute(change.values(state=item.state, reason=item.reason, channel_id=item.channel_id))
+    settled = {"state": item.state, "reason": item.reason, "channel_id": item.channel_id}
+    await session.execute(change.values(**settled, sender_ref=item.sender_ref))
 
 
 async def list_raw_events(

@@ -1,7 +1,7 @@
 """Every query about sends, tenant first. Who changes sends holds them, in the order of their key."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -34,7 +34,7 @@ class NewSend:
     attempt: int
     channel_id: UUID
     channel_kind: str
-    conversation_id: UUID
+    conversation_id: UUID | None
     contact_id: UUID
     recipient: list[dict[str, Any]] = field(repr=False)
     content: dict[str, Any] = field(repr=False)
@@ -76,7 +76,7 @@ class HeldSend:
     message_id: UUID
     attempt: int
     channel_id: UUID
-    conversation_id: UUID
+    conversation_id: UUID | None
     contact_id: UUID
     state: str
     provider_message_id: str | None
@@ -89,6 +89,16 @@ class HeldSend:
     @property
     def key(self) -> SendKey:
         return SendKey(self.tenant_id, self.message_id, self.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What a provider told to have been sent on a channel, and by which id he knows it."""
+
+    tenant_id: UUID
+    channel_id: UUID
+    provider_message_id: str
+    text: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +179,19 @@ SELECT s.* FROM {_NAMED} JOIN delivery_statuses s USING (tenant_id, channel_id, 
 ORDER BY s.occurred_at
 """)
 
+# A provider may echo what was sent before he has told his id of it: then its words tell what it is.
+_ECHOES = Rowset("echo", tenant_id="uuid", channel_id="uuid", provider_message_id="text", text="text")
+_OF_NOTICES = text(f"""
+SELECT echo.tenant_id, echo.channel_id, echo.provider_message_id, echo.text FROM {_ECHOES}
+WHERE EXISTS (
+  SELECT FROM sends s WHERE s.tenant_id = echo.tenant_id AND s.channel_id = echo.channel_id
+    AND s.provider_message_id = echo.provider_message_id AND s.conversation_id IS NULL
+) OR EXISTS (
+  SELECT FROM sends s WHERE s.tenant_id = echo.tenant_id AND s.channel_id = echo.channel_id
+    AND s.conversation_id IS NULL AND s.state = '{QUEUED}' AND s.content->>'text' = echo.text
+)
+""")
+
 
 async def add_sends(sends: Sequence[NewSend], session: AsyncSession) -> frozenset[SendKey]:
     """Store the attempts that were not there yet; the keys of those."""
@@ -207,6 +230,11 @@ async def hold_sends(news: Sequence[News], session: AsyncSession) -> list[HeldSe
 
 async def change_sends(sends: Sequence[HeldSend], session: AsyncSession) -> None:
     await session.execute(_CHANGE, _CHANGED.of(sends))
+
+
+async def echoes_of_notices(echoes: Iterable[Echo], session: AsyncSession) -> frozenset[Echo]:
+    """Those of what a provider told to have been sent that are notices of ours."""
+    return frozenset(Echo(*row) for row in await session.execute(_OF_NOTICES, _ECHOES.of(echoes)))
 
 
 async def kept_statuses(sends: Sequence[HeldSend], session: AsyncSession) -> Sequence[DeliveryStatus]:

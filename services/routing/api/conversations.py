@@ -6,11 +6,12 @@ from fastapi import APIRouter
 
 from services.routing import handlers, store
 from services.routing.api.callers import ForOneselfOrOthers, ReadConversations, ReadRouting, himself_alone
-from services.routing.domain import OPEN, Schedule, estimate, opens_at
+from services.routing.domain import OPEN, estimate, opens_at
 from services.routing.models import Case
 from services.routing.schemas import Assignee, AssignmentShown, EtaShown, QueuePositionShown, WaitingShown
 from shared.db import UnitOfWork
 from shared.http import Caller, NotFound, TransactionRoute, Work
+from shared.opening_hours import Schedule
 
 waiting = APIRouter(prefix="/waiting", route_class=TransactionRoute, tags=["Routing"])
 conversations = APIRouter(prefix="/conversations", route_class=TransactionRoute, tags=["Routing"])

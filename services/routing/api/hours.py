@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query, Request, Response
 from services.routing import handlers, store
 from services.routing.api.callers import ReadRouting, WriteRouting
 from services.routing.api.queues import find_queue
-from services.routing.domain import WEEKDAYS, OverlapError, check, schedule_of
 from services.routing.models import AutoReplies, BusinessHours
 from services.routing.schemas import AutoRepliesGiven, AutoRepliesShown, BusinessHoursGiven, BusinessHoursShown
 from shared.db import UnitOfWork
 from shared.http import Caller, Invalid, NotFound, TransactionRoute, Work, check_version, tell_version
+from shared.opening_hours import WEEKDAYS, OverlapError, check, schedule_of
 
 OfQueue = Annotated[UUID | None, Query(description="Those of a queue; left out, those of the whole tenant.")]
 
@@ -27,7 +27,7 @@ async def read_hours(
 ) -> BusinessHoursShown:
     """404 while none are set: then it is always open, and a queue has the hours of the tenant."""
     hours = await _hours(caller, queue_id, uow)
-    if hours is None:
+    if hours is None or hours.week is None:
         raise NotFound
     tell_version(response, hours.version)
     return _show(hours)
@@ -56,10 +56,10 @@ async def set_hours(
 async def forget_hours(caller: WriteRouting, uow: Work, request: Request, queue_id: OfQueue = None) -> None:
     """It is always open from then on, or has the hours of the tenant. 404 while none are set."""
     hours = await _hours(caller, queue_id, uow, for_update=True)
-    if hours is None:
+    if hours is None or hours.week is None:
         raise NotFound
     check_version(request, hours.version)
-    await uow.session.delete(hours)
+    await handlers.forget_hours(hours, uow)
 
 
 @auto_replies.get("", summary="Read the automatic replies")
@@ -86,7 +86,10 @@ async def set_auto_replies(
 async def _hours(
     caller: Caller, queue_id: UUID | None, uow: UnitOfWork, *, for_update: bool = False
 ) -> BusinessHours | None:
-    """The hours of the tenant or of a queue; for update, nobody else sets them meanwhile. Raises `NotFound`."""
+    """The hours of the tenant or of a queue; for update, nobody else sets them meanwhile.
+
+    Those that were forgotten have no week. Raises `NotFound` when there is no such queue.
+    """
     if for_update:
         await store.hold([caller.tenant_id], uow.session)
     if queue_id is not None:

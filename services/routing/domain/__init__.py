@@ -22,28 +22,23 @@ from services.routing.domain.cases import (
     written,
 )
 from services.routing.domain.eta import Eta, estimate
-from services.routing.domain.hours import OverlapError, Schedule, check
 from services.routing.domain.matching import CAPACITY, Server, match
 from services.routing.domain.texts import Tone, greeting, out_of_hours
-from services.routing.domain.timetables import WEEKDAYS, ReplyKind, opens_at, replied, reply_to, schedule_of
+from services.routing.domain.timetables import ReplyKind, opens_at, replied, reply_to
 
 __all__ = [
     "CAPACITY",
     "OPEN",
     "RESOLVED",
-    "WEEKDAYS",
     "Case",
     "ChoosableQueue",
     "Eta",
-    "OverlapError",
     "ReplyKind",
-    "Schedule",
     "Server",
     "Told",
     "Tone",
     "answered_by",
     "changed",
-    "check",
     "default_queue",
     "estimate",
     "first_heard",
@@ -59,7 +54,6 @@ __all__ = [
     "replied",
     "reply_to",
     "resolved",
-    "schedule_of",
     "taken_back",
     "unoffered",
     "weight_of",

@@ -1,39 +1,13 @@
-"""Business hours as they are kept and shown, the schedule that they make, and what Balcão says by itself and when."""
+"""When it opens again, and what Balcão says by itself and when."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, time
-from typing import Final, Literal
+from datetime import datetime
+from typing import Literal
 
 from services.routing.domain.cases import Case
-from services.routing.domain.hours import Interval, Schedule, is_open, next_opening
-
-WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-Span = Mapping[str, str]
-"""`{"start": "09:00", "end": "18:00"}`"""
+from shared.opening_hours import Schedule, is_open, next_opening
 
 ReplyKind = Literal["greeting", "out_of_hours"]
-
-
-def schedule_of(
-    week: Mapping[str, Sequence[Span]],
-    exceptions: Mapping[str, Sequence[Span]],
-    *,
-    time_zone: str,
-    holidays_of: str | None,
-) -> Schedule:
-    """The schedule of hours that are kept by the names of the days and by dates (ISO 8601)."""
-    return Schedule(
-        time_zone,
-        week={WEEKDAYS.index(day): _intervals(spans) for day, spans in week.items()},
-        exceptions={date.fromisoformat(day): _intervals(spans) for day, spans in exceptions.items()},
-        holidays_of=holidays_of,
-    )
-
-
-def _intervals(spans: Sequence[Span]) -> list[Interval]:
-    return [Interval(time.fromisoformat(span["start"]), time.fromisoformat(span["end"])) for span in spans]
 
 
 def opens_at(schedule: Schedule | None, now: datetime) -> datetime | None:

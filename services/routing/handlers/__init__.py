@@ -3,7 +3,14 @@
 from services.routing.handlers.assignments import answer_offer, assign, withdraw_offer
 from services.routing.handlers.cases import close_cases, note_messages, note_statuses, open_cases, reopen_cases
 from services.routing.handlers.dispatch import WithdrawOffer
-from services.routing.handlers.queues import add_queue, change_queue, remove_queue, set_auto_replies, set_hours
+from services.routing.handlers.queues import (
+    add_queue,
+    change_queue,
+    forget_hours,
+    remove_queue,
+    set_auto_replies,
+    set_hours,
+)
 from services.routing.handlers.replies import schedule_in
 from services.routing.handlers.staff import change_agent, change_presence, keep_agents, keep_tenants
 
@@ -16,6 +23,7 @@ __all__ = [
     "change_presence",
     "change_queue",
     "close_cases",
+    "forget_hours",
     "keep_agents",
     "keep_tenants",
     "note_messages",

@@ -7,20 +7,19 @@ from services.routing import store
 from services.routing.domain import (
     Case,
     ReplyKind,
-    Schedule,
     Tone,
     greeting,
     opens_at,
     out_of_hours,
     replied,
     reply_to,
-    schedule_of,
 )
 from services.routing.handlers.dispatch import Dispatch
 from services.routing.models import AutoReplies, BusinessHours, Tenant
 from shared.db import UnitOfWork
 from shared.events.conversation import MessageAdded
 from shared.events.routing import AutoReplyDecided
+from shared.opening_hours import Schedule, schedule_of
 
 
 async def decide_replies(inbound: Sequence[MessageAdded], dispatch: Dispatch, uow: UnitOfWork) -> None:
@@ -49,7 +48,7 @@ async def decide_replies(inbound: Sequence[MessageAdded], dispatch: Dispatch, uo
 
 def schedule_in(hours: BusinessHours | None, tenant: Tenant) -> Schedule | None:
     """The schedule of a tenant's hours, by its own clock and the holidays of its country; none without hours."""
-    if hours is None:
+    if hours is None or hours.week is None:
         return None
     return schedule_of(
         hours.week,

@@ -123,7 +123,7 @@ async def offer(tenant_id: UUID, offer_id: UUID, session: AsyncSession) -> Offer
 
 
 async def business_hours(tenant_id: UUID, queue_id: UUID | None, session: AsyncSession) -> BusinessHours | None:
-    """The hours that were set for a queue, or, without one, for the whole tenant."""
+    """The hours of a queue, or, without one, of the whole tenant; those that were forgotten have no week."""
     query = select(BusinessHours).where(
         BusinessHours.tenant_id == tenant_id, BusinessHours.queue_id.is_not_distinct_from(queue_id)
     )
@@ -131,8 +131,8 @@ async def business_hours(tenant_id: UUID, queue_id: UUID | None, session: AsyncS
 
 
 async def hours_of(tenants: Iterable[UUID], session: AsyncSession) -> dict[tuple[UUID, UUID | None], BusinessHours]:
-    """All business hours of these tenants, by tenant and queue."""
-    query = select(BusinessHours).where(BusinessHours.tenant_id.in_(list(tenants)))
+    """All business hours that these tenants have, by tenant and queue."""
+    query = select(BusinessHours).where(BusinessHours.tenant_id.in_(list(tenants)), BusinessHours.week.is_not(None))
     return {(hours.tenant_id, hours.queue_id): hours for hours in await session.scalars(query)}
 
 

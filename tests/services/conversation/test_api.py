@@ -126,6 +126,29 @@ async def test_a_conversation_is_resolved_and_opened_again(
     assert told == [ConversationResolved, ConversationReopened, ConversationChanged]
 
 
+async def test_labels_are_told_whatever_is_changed_with_them(
+    client: httpx.AsyncClient, database: Database, tenant_id: UUID
+) -> None:
+    await arrive(database, tenant_id, "a")
+    path = f"/conversations/{(await the_conversation(client))['id']}"
+    for change in (
+        {"labels": ["vip"]},
+        {"labels": ["billing"], "status": "resolved"},
+        {"labels": ["late"]},
+        {"labels": ["vip", "late"], "status": "open"},
+        {"status": "resolved"},
+    ):
+        await client.patch(path, json=change)
+    told = (await said(database, tenant_id))[-5:]
+    assert [(type(event), event.labels) for event in told] == [
+        (ConversationChanged, ["vip"]),
+        (ConversationResolved, ["billing"]),
+        (ConversationChanged, ["late"]),
+        (ConversationReopened, ["vip", "late"]),
+        (ConversationResolved, ["vip", "late"]),
+    ]
+
+
 async def test_a_conversation_that_was_followed_by_another_stays_resolved(
     client: httpx.AsyncClient, database: Database, tenant_id: UUID
 ) -> None:

@@ -20,6 +20,7 @@ from shared.db import Database
 from shared.events import Envelope, Event
 from shared.events.conversation import (
     ContactAdded,
+    ContactAddressesAdded,
     ConversationChanged,
     ConversationOpened,
     ConversationReopened,
@@ -49,6 +50,7 @@ HANDLERS: dict[type[Event], Any] = {
     AddressChanged: handlers.learn_addresses,
 }
 PHONE, OLD_PHONE = Address(kind="wa_phone", value="5582999448232"), Address(kind="wa_phone", value="558299448232")
+OTHER_PHONE = Address(kind="wa_phone", value="5582999448299")
 BSUID = Address(kind="wa_bsuid", value="BR.1a2b")
 
 
@@ -83,6 +85,15 @@ class History:
         await self.change(handlers.ChangeConversation(Status.RESOLVED))
 
 
+async def addresses_told(history: History) -> list[Any]:
+    """Each time that somebody was told to be reached by addresses, with them."""
+    return [
+        (type(event), event.channel_id, event.channel_kind, event.addresses)
+        for event in await said(history.database, history.tenant_id)
+        if isinstance(event, ContactAdded | ContactAddressesAdded)
+    ]
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def history(machine: Machine, tenant_id: UUID) -> AsyncIterator[History]:
     database = machine.database("conversation")
@@ -101,6 +112,33 @@ async def test_a_first_message_makes_a_contact_and_opens_a_conversation(history:
     assert (conversation.status, conversation.last_seq, message.seq) == ("open", 1, 1)
     told = await said(history.database, tenant_id)
     assert [type(event) for event in told] == [ContactAdded, ConversationOpened, MessageAdded]
+
+
+async def test_a_new_contact_is_told_with_the_addresses_that_reach_him(history: History, tenant_id: UUID) -> None:
+    message = message_received(tenant_id, sender=[BSUID, PHONE])
+    await history.hear(message)
+    assert await addresses_told(history) == [(ContactAdded, message.channel_id, "whatsapp", [BSUID, PHONE])]
+
+
+async def test_further_addresses_of_a_known_contact_are_told_once(history: History, tenant_id: UUID) -> None:
+    known, alias = message_received(tenant_id, sender=[PHONE]), message_received(tenant_id, number=1)
+    alias = alias.model_copy(update={"sender": [BSUID, PHONE]})
+    changed = AddressChanged(
+        **{name: getattr(known, name) for name in FromChannel.model_fields}, new_addresses=[OTHER_PHONE, PHONE]
+    )
+    await history.hear(known, alias, message_received(tenant_id, number=2, sender=[PHONE, BSUID]))
+    await history.hear(changed, changed)
+    told = await addresses_told(history)
+    assert [kind for kind, *_ in told] == [ContactAdded, ContactAddressesAdded, ContactAddressesAdded]
+    assert [addresses for *_, addresses in told] == [[PHONE], [BSUID], [OTHER_PHONE]]
+    assert len(await history.rows(ContactAddress)) == 3
+
+
+async def test_an_address_that_is_somebody_elses_is_not_told_as_his(history: History, tenant_id: UUID) -> None:
+    stranger = Address(kind="wa_bsuid", value="BR.other")
+    await history.hear(message_received(tenant_id, number=0, sender=[BSUID, PHONE], sender_ref="one"))
+    await history.hear(message_received(tenant_id, number=1, sender=[stranger, PHONE], sender_ref="other"))
+    assert [addresses for *_, addresses in await addresses_told(history)] == [[BSUID, PHONE], [stranger]]
 
 
 async def test_a_batch_of_many_senders_is_told_apart(history: History, tenant_id: UUID) -> None:
@@ -225,7 +263,8 @@ async def test_a_resolved_conversation_goes_on_within_a_day(history: History, te
     await history.hear(message_received(tenant_id, number=1), later=timedelta(hours=23))
     (conversation,) = await history.rows(Conversation)
     assert (conversation.status, conversation.resolved_at, conversation.last_seq) == ("open", None, 2)
-    assert any(isinstance(event, ConversationReopened) for event in await said(history.database, tenant_id))
+    (told,) = [event for event in await said(history.database, tenant_id) if isinstance(event, ConversationReopened)]
+    assert told.labels == []
 
 
 async def test_after_a_day_a_new_conversation_begins(history: History, tenant_id: UUID) -> None:

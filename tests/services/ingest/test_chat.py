@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from services.ingest.settings import Settings
 from shared.db import Database
 from shared.events.conversation import MessageQueued
 from shared.events.ingest import Address, Content, DeliveryChanged, MessageReceived
+from shared.events.privacy import NoticeQueued
 from shared.ids import new_id
 from tests.support.events import NOON
 from tests.support.hearing import hear
@@ -793,3 +794,61 @@ class TestLimits:
         assert answer.json()["type"] == "/problems/too-many-requests"
         assert (await visitor.write("um", name)).status_code == 201, "what is kept already is no new message"
         assert (await other.write()).status_code == 201
+
+
+def notice_to(visitor: Visitor, **changes: Any) -> NoticeQueued:
+    """What a visitor is to be told as privacy queues it."""
+    fields: dict[str, Any] = {
+        "tenant_id": visitor.tenant_id,
+        "notice_id": new_id(),
+        "request_id": new_id(),
+        "subject_id": UUID(int=visitor.id.int ^ 2),
+        "kind": "proof_code",
+        "channel_id": visitor.channel_id,
+        "channel_kind": "web_chat",
+        "recipient": [Address(kind="visitor", value=str(visitor.id))],
+        "text": "O seu código é 123456.",
+        "queued_at": NOON,
+    }
+    return NoticeQueued(**fields | changes)
+
+
+class TestNotices:
+    async def test_a_notice_stands_once_among_a_visitors_messages_and_nobody_is_told_of_it(self, shop: Shop) -> None:
+        visitor = await shop.come()
+        notice = notice_to(visitor)
+        async with visitor.listening() as page:
+            await hear(service, shop.database, notice, notice)
+            await hear(service, shop.database, notice)
+            [answered] = await shop.answer(visitor, "Já vou ver")
+            first, second = await page.events(2)
+            assert [first["data"]["id"], second["data"]["id"]] == [str(notice.notice_id), str(answered.message_id)]
+            shown = [first["data"][name] for name in ("direction", "type", "text", "status")]
+            assert shown == ["outbound", "text", notice.text, "sent"]
+            read = await visitor.client.put(f"{visitor.path}/read", json={"message_id": second["data"]["id"]})
+            assert read.status_code == 204
+        assert [(one["id"], one["status"]) for one in await visitor.messages()] == [
+            (str(notice.notice_id), "read"),
+            (str(answered.message_id), "read"),
+        ]
+        assert {message_id for message_id, _ in await shop.outcomes()} == {answered.message_id}
+        assert await shop.said(MessageReceived) == []
+
+    async def test_who_looks_is_given_a_notice_and_nobody_is_told(self, shop: Shop) -> None:
+        visitor = await shop.come()
+        await hear(service, shop.database, notice_to(visitor))
+        assert [one["status"] for one in await visitor.messages()] == ["delivered"]
+        assert await shop.outcomes() == []
+
+    async def test_who_has_no_session_any_more_is_not_reached_and_stops_nobody(self, shop: Shop) -> None:
+        gone, there = await shop.come(), await shop.come()
+        await shop.change(
+            "UPDATE chat_sessions SET used_at = used_at - CAST(:life AS interval) WHERE id = :id",
+            life=SESSION_LIFE,
+            id=gone.id,
+        )
+        strange = Address(kind="visitor", value="nobody")
+        notices = [notice_to(gone), notice_to(there, recipient=[strange]), notice_to(there)]
+        await hear(service, shop.database, *notices, now=datetime.now(UTC))
+        assert [one["id"] for one in await there.messages()] == [str(notices[2].notice_id)]
+        assert await shop.outcomes() == []

@@ -1,16 +1,21 @@
 """What providers post: durable before it is acknowledged, each item once, nothing refused that can be kept."""
 
 import asyncio
+import base64
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from shared.ids import new_id
+from shared.personal import BlindIndex
 from tests.support.accounts import Accounts, body, text
-from tests.support.machine import Machine
+from tests.support.machine import ROOT_KEY, Machine
 from tests.support.server import away
 from tests.support.whatsapp import body_of
+
+INDEX = BlindIndex(base64.b64decode(ROOT_KEY))
 
 
 def status(id_: str, state: str) -> dict[str, Any]:
@@ -38,6 +43,24 @@ async def test_an_acknowledged_message_is_stored_and_told(accounts: Accounts) ->
     assert {str(event.channel_id) for event in told} == {channel["id"]}
     assert len({event.key for event in told}) == 2, "two people share a key"
     assert "5511987654321" not in str([event.key for event in told])
+
+
+async def test_a_raw_event_tells_whose_it_is_understood_or_not(accounts: Accounts) -> None:
+    channel = await accounts.connect()
+    await accounts.post(channel, body(text("A"), text("B", "5511900000000"), text("C", type="revoke", revoke={})))
+    await accounts.post(channel, body(text("D", group_id="a group")))
+    await accounts.post(channel, body_of_statuses(status("S", "read")))
+    await accounts.post(channel, b"not JSON")
+    one, another = (event.sender_ref for event in await accounts.said())
+    rows = await accounts.raw_events()
+    assert [(row.state, row.sender_ref) for row in rows] == [
+        ("accepted", one),
+        ("accepted", another),
+        ("failed", one),
+        ("kept", one),
+        ("accepted", INDEX.of_address(accounts.tenant_id, UUID(channel["id"]), "wa_phone", "5511987654321")),
+        ("failed", None),
+    ]
 
 
 async def test_a_duplicate_is_acknowledged_again_and_changes_nothing(accounts: Accounts) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,8 @@ from services.ingest.handlers import Dispatch
 from services.ingest.models import Send
 from shared.db import DeadLetter, Waiting
 from shared.events.conversation import MessageQueued
-from shared.events.ingest import Address, Content, DeliveryChanged, Location
+from shared.events.ingest import Address, Content, DeliveryChanged, Location, MessageReceived
+from shared.events.privacy import NoticeQueued
 from shared.http import outgoing_client
 from shared.ids import new_id
 from shared.jobs import Worker
@@ -606,3 +608,148 @@ async def test_a_job_without_its_send_becomes_a_dead_letter(desk: Desk) -> None:
     async with desk.accounts.database.unit_of_work([event.tenant_id]) as uow:
         (letter,) = (await uow.session.scalars(select(DeadLetter))).all()
     assert (letter.reason, letter.headers) == ("there is no such send", {"called": False})
+
+
+CODE = "O seu código é 123456."
+
+
+@dataclass(frozen=True)
+class Counter:
+    """Where persons are told something outside of their conversations."""
+
+    desk: Desk
+
+    def notice(self, words: str = CODE, **changes: Any) -> NoticeQueued:
+        """What privacy says when a person is to be told something."""
+        fields: dict[str, Any] = {
+            "tenant_id": self.desk.accounts.tenant_id,
+            "notice_id": new_id(),
+            "request_id": new_id(),
+            "subject_id": new_id(),
+            "kind": "proof_code",
+            "channel_id": self.desk.channel["id"],
+            "channel_kind": "whatsapp",
+            "recipient": [MARIA],
+            "text": words,
+            "queued_at": datetime.now(UTC),
+        }
+        return NoticeQueued(**fields | changes)
+
+    async def row(self, notice: NoticeQueued) -> Send:
+        return await self.desk.row(self.sent_as(notice))
+
+    def sent_as(self, notice: NoticeQueued) -> MessageQueued:
+        """The message as which the provider knows a notice."""
+        return self.desk.queued(message_id=notice.notice_id)
+
+    async def echo(self, id_: str, words: str = CODE) -> None:
+        """The provider tells what was sent from the account."""
+        echo = {"from": "551133224455", "to": MARIA.value, "id": id_, "timestamp": "1780324175"}
+        value = {
+            "metadata": {"phone_number_id": "106540352242922"},
+            "message_echoes": [echo | {"type": "text", "text": {"body": words}}],
+        }
+        change = {"field": "smb_message_echoes", "value": value}
+        content = json.dumps({"object": "whatsapp_business_account", "entry": [{"changes": [change]}]}).encode()
+        assert (await self.desk.accounts.post(self.desk.channel, content)).status_code == 200
+
+    async def heard(self) -> list[str | None]:
+        """What was told to have been written, by whomever."""
+        return [one.content.text for one in await self.desk.accounts.said() if isinstance(one, MessageReceived)]
+
+
+@pytest.fixture
+def counter(desk: Desk) -> Counter:
+    return Counter(desk)
+
+
+class TestNotices:
+    async def test_a_notice_leaves_once_and_nobody_is_told_what_became_of_it(self, counter: Counter) -> None:
+        notice, desk = counter.notice(), counter.desk
+        await hear(service, desk.accounts.database, notice, notice)
+        assert (await counter.row(notice)).content == {"type": "text", "text": CODE}
+        await desk.work()
+        await hear(service, desk.accounts.database, notice)
+        await desk.work()
+        (taken,) = desk.meta.taken
+        assert (taken.body["to"], taken.text, taken.reference) == (MARIA.value, CODE, f"{notice.notice_id}:1")
+        row = await counter.row(notice)
+        assert (row.state, row.conversation_id, row.contact_id) == ("sent", None, notice.subject_id)
+        assert (row.content, row.recipient) == (None, None)
+        assert await desk.accounts.said() == []
+
+    async def test_a_notice_waits_its_turn_among_a_persons_messages(self, counter: Counter) -> None:
+        desk, person = counter.desk, new_id()
+        desk.meta.answers.append(refusal(400, 131056))
+        await desk.queue(desk.queued("first", person))
+        await hear(service, desk.accounts.database, counter.notice("second", subject_id=person))
+        await desk.queue(desk.queued("third", person))
+        await desk.work()
+        await desk.skip_waiting()
+        await desk.work()
+        assert [taken.text for taken in desk.meta.taken] == ["first", "first", "second", "third"]
+
+    async def test_what_the_provider_tells_of_a_notice_is_kept_and_told_nobody(self, counter: Counter) -> None:
+        notice, desk = counter.notice(), counter.desk
+        await hear(service, desk.accounts.database, notice)
+        await desk.work()
+        sent = counter.sent_as(notice)
+        await desk.report(status(sent, "read"), status(sent, "delivered", referring=False))
+        row = await counter.row(notice)
+        assert (row.state, row.provider_message_id) == ("read", id_of(reference(sent)))
+        assert len(await desk.accounts.statuses()) == 2
+        assert await desk.accounts.said() == []
+
+    @pytest.mark.parametrize(
+        ("changes", "code"),
+        [
+            ({"channel_kind": "pigeon"}, "no_such_channel"),
+            ({"channel_id": UUID(int=7)}, "no_such_channel"),
+            ({"recipient": [Address(kind="e164", value="+5511987654321")]}, "no_address"),
+        ],
+    )
+    async def test_a_notice_that_can_never_be_sent_fails_quietly(
+        self, counter: Counter, changes: dict[str, Any], code: str
+    ) -> None:
+        notice, desk = counter.notice(**changes), counter.desk
+        await hear(service, desk.accounts.database, notice)
+        await desk.work()
+        row = await counter.row(notice)
+        assert (row.state, row.error_code, row.content, row.recipient) == ("failed", code, None, None)
+        assert await desk.accounts.said() == []
+        assert not await desk.waiting()
+
+    async def test_a_notice_whose_outcome_is_not_known_is_not_sent_again(self, counter: Counter) -> None:
+        notice, desk = counter.notice(), counter.desk
+        desk.meta.answers.append(httpx.ReadTimeout("too slow"))
+        await hear(service, desk.accounts.database, notice)
+        await desk.work()
+        row = await counter.row(notice)
+        assert (row.state, row.content, len(desk.meta.taken)) == ("unknown", None, 1)
+        assert await desk.accounts.said() == []
+
+    async def test_the_echo_of_a_notice_is_no_message_of_a_conversation(self, counter: Counter) -> None:
+        notice, desk = counter.notice(), counter.desk
+        await hear(service, desk.accounts.database, notice)
+        await counter.echo("wamid.before-the-answer")
+        await desk.work()
+        await counter.echo(id_of(reference(counter.sent_as(notice))))
+        assert await counter.heard() == []
+        assert [(row.state, row.body) for row in await desk.accounts.raw_events()] == [("kept", b"{}")] * 2
+
+    async def test_what_was_written_in_another_app_is_told_though_a_notice_is_on_its_way(
+        self, counter: Counter
+    ) -> None:
+        await hear(service, counter.desk.accounts.database, counter.notice())
+        await counter.echo("wamid.by-hand", "Bom dia!")
+        await counter.desk.work()
+        await counter.echo("wamid.copied", CODE)
+        assert await counter.heard() == ["Bom dia!", CODE]
+
+    async def test_no_log_holds_what_a_notice_says(self, counter: Counter, capsys: pytest.CaptureFixture[str]) -> None:
+        desk = counter.desk
+        desk.meta.answers.extend([httpx.ReadTimeout("too slow"), refusal(400, 100), httpx.ConnectError("away")])
+        await hear(service, desk.accounts.database, *(counter.notice() for _ in range(3)))
+        await desk.work()
+        told = capsys.readouterr()
+        assert not {"123456", MARIA.value} & set(re.findall(r"\d+", told.out + told.err))

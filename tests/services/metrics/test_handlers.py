@@ -1,132 +1,258 @@
-"""What happens is counted once, on its channel and on its day as the tenant's clock tells it."""
+"""What is heard is written down once, measured soon after, and comes out the same in whatever order it is heard."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from typing import Any
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Executable, delete, func, select, text, update
+from sqlalchemy.exc import ProgrammingError
 
+from services.metrics import handlers
 from services.metrics.app import service
-from services.metrics.domain import Metric
+from services.metrics.domain import FactKind
+from services.metrics.models import Fact, Measure, MeasuredConversation
 from services.metrics.settings import Settings
+from shared.bus.consumer import give
 from shared.db import Database
-from shared.events.gateway import TenantChanged
+from shared.events import Event
 from shared.ids import new_id
-from tests.support.conversations import Conversation
+from tests.services.metrics.stories import (
+    AFTERNOONS,
+    ANA,
+    LATER,
+    REPAIRS,
+    RUI,
+    SALES,
+    Story,
+    hours,
+    measure,
+    measured,
+    tenant,
+)
 from tests.support.events import NOON
 from tests.support.hearing import hear
 from tests.support.machine import BrokerAddress, Machine
-from tests.support.serving import Served, serving
-
-MIDNIGHT_IN_SAO_PAULO = (datetime(2026, 11, 21, 3, tzinfo=UTC) - NOON).total_seconds()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def served(machine: Machine, broker_address: BrokerAddress) -> AsyncIterator[Served]:
-    async with serving(service, machine.settings(Settings, "metrics", broker_address, runs="api")) as running:
-        yield running
+from tests.support.serving import serving
+from tests.support.waiting import until
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def database(machine: Machine) -> AsyncIterator[Database]:
-    database = machine.database("metrics")
-    yield database
+async def hear_now(database: Database, *events: Event) -> None:
+    """By a clock by which jobs are done at once."""
+    await hear(service, database, *events, now=datetime.now(UTC))
+
+
+async def facts(database: Database, one: Story) -> list[Fact]:
+    async with database.unit_of_work([one.tenant_id]) as uow:
+        query = select(Fact).where(Fact.conversation_id == one.conversation_id).order_by(Fact.happened_at)
+        return list(await uow.session.scalars(query))
+
+
+async def open_seconds(database: Database, tenant_id: UUID) -> list[float | None]:
+    """How much of each first reply's time it was open."""
+    return [told.business for told in await measured(database, tenant_id) if told.metric == "first-reply-time"]
+
+
+async def due(database: Database, one: Story) -> datetime | None:
+    async with database.unit_of_work(()) as uow:
+        query = select(MeasuredConversation.due_at).where(MeasuredConversation.conversation_id == one.conversation_id)
+        return (await uow.session.scalars(query)).one()
+
+
+async def test_a_fact_holds_what_counts_and_nobodys_name(database: Database, tenant_id: UUID) -> None:
+    one = Story(tenant_id)
+    await hear(service, database, one.wrote(1), one.replied(2), one.replied_elsewhere(3), one.replied_automatically(4))
+    await hear(service, database, one.queued(5), one.assigned(6), one.unassigned(7), one.unassigned(8, reason="news"))
+    await hear(service, database, one.labelled(9, "bread"), one.replied(10, "no id"))
+    assert [(fact.kind, fact.agent_id, fact.queue_id, fact.labels) for fact in await facts(database, one)] == [
+        (FactKind.MESSAGE_RECEIVED, None, None, None),
+        (FactKind.MESSAGE_SENT, ANA, None, None),
+        (FactKind.MESSAGE_SENT, None, None, None),
+        (FactKind.AUTOMATIC_MESSAGE_SENT, None, None, None),
+        (FactKind.CONVERSATION_QUEUED, None, SALES, None),
+        (FactKind.CONVERSATION_ASSIGNED, ANA, SALES, None),
+        (FactKind.CONVERSATION_TAKEN_BACK, ANA, None, None),
+        (FactKind.CONVERSATION_UNASSIGNED, ANA, None, None),
+        (FactKind.CONVERSATION_CHANGED, None, None, ["bread"]),
+        (FactKind.MESSAGE_SENT, None, None, None),
+    ]
+
+
+async def test_what_is_heard_again_is_written_down_once(database: Database, tenant_id: UUID) -> None:
+    one = Story(tenant_id)
+    message = one.wrote(1)
+    await hear(service, database, message, message)
+    await hear(service, database, message)
+    assert len(await facts(database, one)) == 1
+
+
+@pytest.mark.parametrize("change", [delete(Fact), update(Fact).values(kind="message sent"), text("TRUNCATE facts")])
+async def test_nobody_changes_what_happened(database: Database, tenant_id: UUID, change: Executable) -> None:
+    await hear(service, database, Story(tenant_id).wrote(1))
+    with pytest.raises(ProgrammingError, match=r"only ever added to|permission denied"):
+        async with database.unit_of_work([tenant_id]) as uow:
+            await uow.session.execute(change)
+
+
+async def test_a_conversation_is_measured_soon_after_something_was_heard_of_it(
+    database: Database, tenant_id: UUID
+) -> None:
+    one = Story(tenant_id)
+    await hear(service, database, one.opened(0), one.wrote(0))
+    await hear(service, database, one.replied(7), now=NOON + timedelta(seconds=0.5))
+    assert await due(database, one) == NOON + timedelta(seconds=1)
+    await handlers.measure_due(database, NOON + timedelta(seconds=0.9))
+    assert await measured(database, tenant_id) == []
+    await measure(database)
+    assert await due(database, one) is None
+    assert "first-reply-time" in {told.metric for told in await measured(database, tenant_id)}
+
+
+async def test_a_process_that_does_jobs_measures_by_itself(
+    machine: Machine, broker_address: BrokerAddress, database: Database, tenant_id: UUID
+) -> None:
+    one = Story(tenant_id)
+    await hear(service, database, one.opened(0), one.wrote(0), one.replied(7))
+    async with serving(service, machine.settings(Settings, "metrics", broker_address, runs="jobs")):
+        await until(lambda: measured(database, tenant_id), lambda told: len(told) == 3)
+
+
+async def test_a_long_conversation_waits_the_longer(database: Database, tenant_id: UUID) -> None:
+    one = Story(tenant_id)
+    await hear(service, database, *(one.wrote(second) for second in range(100)))
+    await measure(database)
+    await hear(service, database, one.wrote(100))
+    assert await due(database, one) == NOON + timedelta(seconds=10)
+
+
+async def test_two_processes_share_the_work(database: Database, tenant_id: UUID) -> None:
+    stories = [Story(tenant_id) for _ in range(120)]
+    await hear(service, database, *(event for one in stories for event in (one.opened(1), one.wrote(1))))
+    done = [0]
+    while any(done := await asyncio.gather(*(handlers.measure_due(database, LATER) for _ in range(3)))):
+        assert all(count <= handlers.AT_ONCE for count in done)
+    assert len(await measured(database, tenant_id)) == 2 * len(stories)
+
+
+async def test_what_is_heard_while_it_is_measured_is_measured_next(database: Database, tenant_id: UUID) -> None:
+    one = Story(tenant_id)
+    await hear(service, database, one.opened(0), one.wrote(0))
+    async with database.unit_of_work([tenant_id]) as uow:
+        # In the middle of a transaction that is not committed yet.
+        await give(service.hears, [one.replied(7)], uow)
+        await handlers.measure_due(database, LATER)
+    assert await due(database, one) is not None
+    await measure(database)
+    assert "first-reply-time" in {told.metric for told in await measured(database, tenant_id)}
+
+
+async def test_what_cannot_be_measured_keeps_no_other_from_it(database: Database, tenant_id: UUID) -> None:
+    one, other = Story(new_id()), Story(tenant_id)
+    spoilt = {"monday": [{"start": "nine", "end": "late"}]}
+    await hear(service, database, hours(one.tenant_id, spoilt), one.opened(1), one.wrote(1), one.replied(2))
+    await hear(service, database, other.opened(1), other.wrote(1), other.replied(2))
+    await handlers.measure_due(database, LATER)
+    assert await due(database, one) == LATER + handlers.PUT_OFF
+    assert len(await measured(database, tenant_id)) == 3
+    await hear_now(database, hours(one.tenant_id, None, 2))
+    async with database.unit_of_work(()) as uow:
+        await uow.session.execute(update(MeasuredConversation).values(due_at=LATER))
+    await measure(database)
+
+
+async def test_hours_that_are_told_late_hold_for_what_happened_since(database: Database, tenant_id: UUID) -> None:
+    one = Story(tenant_id)
+    late: list[tuple[Event, float]] = [
+        (tenant(tenant_id, seconds=-1000), 7200),
+        (hours(tenant_id, AFTERNOONS), 3600),
+        (tenant(tenant_id, "America/Sao_Paulo", 2, seconds=-10), 0),
+        (hours(tenant_id, None, 2, seconds=-5), 7200),
+    ]
+    await hear_now(database, one.opened(0), one.wrote(0), one.replied(7200))
+    for event, seconds in late:
+        await hear_now(database, event)
+        await measure(database)
+        assert await open_seconds(database, tenant_id) == [seconds]
+
+
+async def test_all_that_is_concerned_is_measured_again_in_portions(database: Database, tenant_id: UUID) -> None:
+    stories = [Story(tenant_id) for _ in range(5)]
+    await hear_now(database, *(event for one in stories for event in (one.opened(0), one.wrote(0), one.replied(7200))))
+    await measure(database)
+    async with database.unit_of_work([tenant_id]) as uow:
+        await give(service.hears, [hours(tenant_id, AFTERNOONS)], uow)
+        uow.forget()
+        await handlers.measure_again(handlers.MeasureAgain(tenant_id=tenant_id, since=NOON), uow, portion=2)
+    marked = [one for one in stories if await due(database, one)]
+    assert len(marked) == 2
+    await measure(database)
+    assert await open_seconds(database, tenant_id) == [3600] * 5
+
+
+def life(one: Story) -> list[Event]:
+    """Two cycles, two agents, two queues; the hours and the place of the tenant change on the way."""
+    return [
+        tenant(one.tenant_id, version=1, seconds=-1000),
+        tenant(one.tenant_id, "America/Sao_Paulo", 2, country="BR", seconds=5000),
+        hours(one.tenant_id, AFTERNOONS),
+        hours(one.tenant_id, {"friday": [{"start": "12:00", "end": "12:30"}]}, queue=REPAIRS),
+        hours(one.tenant_id, None, 2, seconds=3000, queue=REPAIRS),
+        one.opened(1),
+        one.wrote(0),
+        one.queued(2),
+        one.replied_automatically(3),
+        one.assigned(60),
+        one.replied(90),
+        one.wrote(100),
+        one.unassigned(120),
+        one.queued(2, REPAIRS),
+        one.assigned(1500, RUI, REPAIRS),
+        one.replied(1800, RUI),
+        one.labelled(1900, "bread"),
+        one.resolved_as(2000, "bread", "late"),
+        one.unassigned(2000.5, RUI, "resolved"),
+        one.wrote(3600),
+        one.reopened_as(3601, "bread", "late"),
+        one.queued(3601),
+        one.assigned(4000),
+        one.replied(9000),
+        one.resolved(9001),
+    ]
+
+
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 1_000_000))
+async def test_in_whatever_order_things_are_heard_the_same_is_measured(machine: Machine, seed: int) -> None:
+    chance, database = random.Random(seed), machine.database("metrics")
+    straight, shuffled = Story(new_id()), Story(new_id())
+    await hear_now(database, *life(straight))
+    await measure(database)
+    events = life(shuffled)
+    chance.shuffle(events)
+    while events:
+        batch = [events.pop() for _ in range(min(len(events), chance.randint(3, 12)))]
+        await hear_now(database, *batch)
+        if chance.random() < 0.5:
+            await handlers.measure_due(database, LATER)
+        if chance.random() < 0.2:
+            await hear_now(database, *batch)
+    await measure(database)
+    expected = await measured(database, straight.tenant_id)
+    assert await measured(database, shuffled.tenant_id) == expected
+    assert {told.metric for told in expected} >= {"waiting-time", "handling-time", "next-reply-time", "resolution-time"}
     await database.close()
 
 
-def tenant(tenant_id: UUID, time_zone: str, version: int = 1) -> TenantChanged:
-    fields = {"name": "Padaria", "slug": "padaria", "country": "BR", "locale": "pt-BR", "legal_regime": "lgpd"}
-    told = fields | {"role": "controller", "changed_at": NOON}
-    return TenantChanged(tenant_id=tenant_id, time_zone=time_zone, version=version, **told)
-
-
-async def figures(served: Served, tenant_id: UUID, metric: str = "messages-received", **query: Any) -> dict[str, int]:
-    answer = await served.caller(tenant_id).get(f"/metrics/{metric}", params=query)
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["definition"].endswith(".")
-    return {item["group"]: item["count"] for item in answer.json()["items"]}
-
-
-async def test_each_thing_is_counted_under_its_name(served: Served, database: Database, tenant_id: UUID) -> None:
-    one = Conversation(tenant_id)
-    messages = [one.message(1), one.message(2, "outbound"), one.message(3), one.message(4)]
-    events = [one.opened(0), *messages, one.resolved(5), one.reopened(6), one.resolved(7)]
-    await hear(service, database, *events)
-    assert {metric.value: (await figures(served, tenant_id, metric))[None] for metric in Metric} == {  # type: ignore[index]
-        "messages-received": 3,
-        "messages-sent": 1,
-        "conversations-opened": 1,
-        "conversations-reopened": 1,
-        "conversations-resolved": 2,
-    }
-
-
-async def test_what_is_heard_again_is_not_counted_again(served: Served, database: Database, tenant_id: UUID) -> None:
-    message = Conversation(tenant_id).message(1)
-    await hear(service, database, message, message)
-    await hear(service, database, message)
-    assert list((await figures(served, tenant_id)).values()) == [1]
-
-
-async def test_a_channel_has_its_own_figure(served: Served, database: Database, tenant_id: UUID) -> None:
-    one, other = Conversation(tenant_id), Conversation(tenant_id)
-    await hear(service, database, one.message(1), other.message(2), other.message(3))
-    assert await figures(served, tenant_id, group_by="channel") == {str(one.channel_id): 1, str(other.channel_id): 2}
-
-
-@pytest.mark.parametrize(
-    ("time_zone", "days"),
-    [
-        ("America/Sao_Paulo", {"2026-11-20": 1, "2026-11-21": 2}),
-        ("Europe/Lisbon", {"2026-11-21": 3}),
-    ],
-)
-async def test_a_day_is_the_tenants(
-    served: Served, database: Database, tenant_id: UUID, time_zone: str, days: dict[str, int]
-) -> None:
-    one = Conversation(tenant_id)
-    await hear(service, database, *(one.message(MIDNIGHT_IN_SAO_PAULO + seconds) for seconds in (-1, 0, 1)))
-    await hear(service, database, tenant(tenant_id, time_zone))
-    assert await figures(served, tenant_id, group_by="day") == days
-
-
-async def test_of_a_tenants_time_zone_the_newest_version_holds(
-    served: Served, database: Database, tenant_id: UUID
-) -> None:
-    await hear(service, database, tenant(tenant_id, "Europe/Lisbon", 3), tenant(tenant_id, "Asia/Tokyo", 2))
-    await hear(service, database, tenant(tenant_id, "America/Sao_Paulo", 1))
-    await hear(service, database, Conversation(tenant_id).message(MIDNIGHT_IN_SAO_PAULO - 1))
-    assert await figures(served, tenant_id, group_by="day") == {"2026-11-21": 1}
-
-
-async def test_a_span_begins_with_its_first_moment_and_ends_before_its_last(
-    served: Served, database: Database, tenant_id: UUID
-) -> None:
-    one = Conversation(tenant_id)
-    await hear(service, database, *(one.message(seconds) for seconds in range(10)))
-    span = {"from": "2026-11-20T12:00:02Z", "to": "2026-11-20T09:00:05-03:00"}
-    assert list((await figures(served, tenant_id, **span)).values()) == [3]
-
-
-async def test_nothing_is_counted_for_another_tenant(served: Served, database: Database, tenant_id: UUID) -> None:
-    await hear(service, database, Conversation(tenant_id).message(1))
-    assert await figures(served, new_id()) == {}
-
-
-@pytest.mark.parametrize(
-    ("path", "query", "pointer"),
-    [
-        ("tears-shed", {}, "path:name"),
-        ("messages-sent", {"from": "2026-11-20T12:00:00"}, "query:from"),
-        ("messages-sent", {"to": "0001-01-01T00:00:00+14:00"}, "query:to"),
-        ("messages-sent", {"group_by": "mood"}, "query:group_by"),
-    ],
-)
-async def test_a_question_that_has_no_answer_is_refused(
-    served: Served, path: str, query: dict[str, str], pointer: str
-) -> None:
-    answer = await served.caller(new_id()).get(f"/metrics/{path}", params=query)
-    assert answer.status_code == 422
-    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+async def test_a_measure_is_replaced_and_not_added_to(database: Database, tenant_id: UUID) -> None:
+    one = Story(tenant_id)
+    await hear(service, database, one.opened(0), one.wrote(0), one.replied(9))
+    await measure(database)
+    await hear(service, database, one.replied(4))
+    await measure(database)
+    async with database.unit_of_work([tenant_id]) as uow:
+        query = select(func.count()).where(Measure.metric == "first-reply-time")
+        assert await uow.session.scalar(query) == 1
+    assert [told.ended for told in await measured(database, tenant_id) if told.metric == "first-reply-time"] == [4]

@@ -7,6 +7,8 @@ from uuid import UUID
 import httpx
 import pytest
 
+from services.routing import handlers, store
+from shared.events.routing import BusinessHoursChanged
 from shared.ids import new_id
 from tests.services.routing.counter import Counter, tenant_changed
 from tests.support.conversations import Conversation
@@ -221,6 +223,8 @@ async def test_out_of_hours_the_opening_is_told(admin: httpx.AsyncClient, counte
         await admin.put("/business-hours", params={"queue_id": str(counter.tenant_id)}, json=always)
     ).status_code == 200
     assert (await position(admin, one))["opens_at"] is None
+    await admin.delete("/business-hours", params={"queue_id": str(counter.tenant_id)})
+    assert (await position(admin, one))["opens_at"] is not None
 
 
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -238,6 +242,66 @@ async def test_business_hours_are_kept_as_they_were_set(admin: httpx.AsyncClient
     assert (await admin.delete("/business-hours")).status_code == 204
     assert (await admin.get("/business-hours")).status_code == 404
     assert (await admin.put("/business-hours", params={"queue_id": str(new_id())}, json=wanted)).status_code == 404
+
+
+async def test_each_change_of_business_hours_is_told_whole_and_with_a_later_version(
+    admin: httpx.AsyncClient, counter: Counter
+) -> None:
+    wanted = {"week": {"monday": [SPAN]}, "exceptions": {"2026-12-24": []}, "holidays": True}
+    for given in (wanted, wanted, wanted | {"holidays": False}):
+        await admin.put("/business-hours", json=given)
+    await admin.delete("/business-hours")
+    assert (await admin.delete("/business-hours")).status_code == 404
+    again = await admin.put("/business-hours", json=wanted)
+    told = await counter.said(BusinessHoursChanged)
+    assert [(one.week, one.exceptions, one.holidays, one.queue_id) for one in told] == [
+        (wanted["week"], wanted["exceptions"], True, None),
+        (wanted["week"], wanted["exceptions"], False, None),
+        (None, {}, False, None),
+        (wanted["week"], wanted["exceptions"], True, None),
+    ]
+    assert [one.version for one in told] == [1, 2, 3, 4]
+    assert [one.changed_at for one in told] == sorted({one.changed_at for one in told})
+    assert again.headers["etag"] == '"4"'
+
+
+async def test_hours_that_were_let_in_late_are_told_as_the_later_ones(counter: Counter) -> None:
+    for minutes in (5, 0):
+        fields: dict[str, Any] = {"week": {}, "exceptions": {}, "holidays": minutes == 0}
+        async with counter.database.unit_of_work([counter.tenant_id], now=NOON + timedelta(minutes=minutes)) as uow:
+            hours = await store.business_hours(counter.tenant_id, None, uow.session)
+            await handlers.set_hours(hours, counter.tenant_id, None, fields, uow)
+    first, second = await counter.said(BusinessHoursChanged)
+    assert (second.holidays, second.version) == (True, 2)
+    assert second.changed_at > first.changed_at
+
+
+async def test_a_queue_forgets_its_hours_with_its_removal_and_has_the_tenants_until_then(
+    admin: httpx.AsyncClient, counter: Counter
+) -> None:
+    queue = await add_queue(admin)
+    of_queue = {"queue_id": queue["id"]}
+    for _ in range(2):
+        await admin.put("/business-hours", params=of_queue, json={"week": {"monday": [SPAN]}})
+        assert (await admin.get("/business-hours", params=of_queue)).status_code == 200
+        await admin.delete("/business-hours", params=of_queue)
+        assert (await admin.get("/business-hours", params=of_queue)).status_code == 404
+    await admin.put("/business-hours", params=of_queue, json={"week": {}})
+    assert (await admin.delete(f"/queues/{queue['id']}")).status_code == 204
+    told = await counter.said(BusinessHoursChanged)
+    assert {str(one.queue_id) for one in told} == {queue["id"]}
+    monday = {"monday": [SPAN]}
+    assert [(one.week, one.version) for one in told] == [
+        (monday, 1), (None, 2), (monday, 3), (None, 4), ({}, 5), (None, 6)
+    ]  # fmt: skip
+
+
+async def test_a_queue_without_hours_tells_of_none_when_it_is_removed(
+    admin: httpx.AsyncClient, counter: Counter
+) -> None:
+    queue = await add_queue(admin)
+    assert (await admin.delete(f"/queues/{queue['id']}")).status_code == 204
+    assert await counter.said(BusinessHoursChanged) == []
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import hmac
 from collections.abc import Mapping
 
 from services.ingest.channels.whatsapp.batch import split
-from services.ingest.channels.whatsapp.meaning import understand
+from services.ingest.channels.whatsapp.meaning import named, understand
 from services.ingest.domain import Item, Meaning, Whereabouts
+from shared.events.ingest import Address
 
 
 class WhatsApp:
@@ -39,6 +40,10 @@ class WhatsApp:
     def understand(self, item: Item, where: Whereabouts) -> Meaning:
         """See `Channel.understand`."""
         return understand(item, where)
+
+    def named(self, item: Item) -> Address | None:
+        """See `Channel.named`."""
+        return named(item)
 
 
 def _same(given: str, expected: str) -> bool:

@@ -40,6 +40,8 @@ _LISTED = {
     "message_echoes": _Listed("echo", RECEIVER, ("id",)),
     "errors": _Listed("error"),
 }
+NAMINGS = {listed.kind: listed.naming for listed in _LISTED.values() if listed.naming is not None}
+"""By which members an item names its person, by what kind of item it is."""
 
 
 MOST_ITEMS = 2_000

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.ingest.channels.whatsapp import portable_json
+from services.ingest.channels.whatsapp.batch import NAMINGS
 from services.ingest.channels.whatsapp.contents import content_of
 from services.ingest.channels.whatsapp.persons import (
     CONTACT,
@@ -55,6 +56,21 @@ def understand(item: Item, where: Whereabouts) -> Meaning:
     except ValidationError as invalid:
         places = (".".join(map(str, one["loc"])) for one in invalid.errors(include_input=False))
         raise MisunderstoodError(f"not as documented: {', '.join(places)}") from None
+
+
+def named(item: Item) -> Address | None:
+    """Whom an item names as its person, by the best of his addresses; None where it names nobody."""
+    try:
+        return _named(_stored(item))
+    except MisunderstoodError:
+        return None
+
+
+def _named(stored: Object) -> Address | None:
+    naming = NAMINGS.get(text(stored, "kind") or "")
+    if naming is None:
+        return None
+    return next(iter(person(optional_object(stored, "item"), naming, optional_object(stored, "contact"))), None)
 
 
 def _stored(item: Item) -> Object:
@@ -178,6 +194,7 @@ def _status(stored: Object, _item: Item, where: Whereabouts) -> StatusReport | K
     if told.get("type") == "call":
         return Kept("the status of a call")
     code, title = first_error(told)
+    recipient = _named(stored)
     return StatusReport(
         provider_message_id=needed_identifier(told, "id"),
         state=needed_identifier(told, "status"),
@@ -185,6 +202,7 @@ def _status(stored: Object, _item: Item, where: Whereabouts) -> StatusReport | K
         error_code=code,
         error_title=title,
         callback_data=text(told, "biz_opaque_callback_data"),
+        recipient_ref=where.fingerprint(recipient) if recipient is not None else None,
     )
 
 

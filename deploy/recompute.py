@@ -1,0 +1,56 @@
+"""Measures everything anew from the log of facts, while the services go on working: `python -m deploy.recompute`.
+
+`METRICS_DATABASE_URL` names metrics' database as the service knows it. What it prints is how many conversations and
+measures there are, and of how many conversations something else was measured before: none, or the figures were not what
+the facts say, and it ends with 1.
+"""
+
+import asyncio
+import os
+import sys
+from typing import Final
+
+from services.metrics.handlers import Remeasured, remeasure_all
+from shared.db import Database, is_outage
+
+_VARIABLE: Final = "METRICS_DATABASE_URL"
+
+
+def main() -> None:
+    if _VARIABLE not in os.environ:
+        sys.exit(f"cannot recompute: {_VARIABLE} not set")
+    run(os.environ[_VARIABLE])
+
+
+def run(database_url: str) -> None:
+    """Do it, and say how it came out; raises `SystemExit` when it came out different, or could not be done."""
+    try:
+        came_out = asyncio.run(recompute(database_url))
+    except Exception as failure:
+        if not is_outage(failure):
+            raise
+        sys.exit("cannot recompute: metrics' database does not answer")
+    print(told(came_out))
+    if came_out.different:
+        sys.exit(1)
+
+
+async def recompute(database_url: str) -> Remeasured:
+    """How it came out for all tenants."""
+    database = Database(database_url, pool=2, application="balcao-recompute")
+    try:
+        return await remeasure_all(database)
+    finally:
+        await database.close()
+
+
+def told(came_out: Remeasured) -> str:
+    """In words."""
+    return (
+        f"{came_out.measures} measures of {came_out.conversations} conversations were computed anew from the facts;"
+        f" {came_out.different} conversations came out different from before"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""What metrics does with what it hears: it writes down facts, and when and where tenants were open."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from services.metrics import store
+from services.metrics.domain import Fact, FactKind
+from services.metrics.models import BusinessHours, Tenant
+from shared.db import Job, UnitOfWork
+from shared.events.conversation import (
+    ConversationChanged,
+    ConversationOpened,
+    ConversationReopened,
+    ConversationResolved,
+    MessageAdded,
+    OfConversation,
+)
+from shared.events.gateway import TenantChanged
+from shared.events.routing import (
+    BusinessHoursChanged,
+    ConversationAssigned,
+    ConversationQueued,
+    ConversationUnassigned,
+    OfCase,
+)
+
+PORTION: Final = 5_000
+
+
+class MeasureAgain(Job):
+    """What a tenant's conversations are measured by was told late, or holds from now on."""
+
+    type = "metrics.measure-again"
+
+    since: datetime | None
+    """None when it concerns everything that ever happened."""
+    after: UUID | None = None
+    """The conversation that was reached, by its id."""
+
+
+async def count_messages(events: Sequence[MessageAdded], uow: UnitOfWork) -> None:
+    await _log([_fact(event, _kind_of(event), event.sent_at, agent_id=_author(event)) for event in events], uow)
+
+
+async def count_openings(events: Sequence[ConversationOpened], uow: UnitOfWork) -> None:
+    await _log([_fact(event, FactKind.CONVERSATION_OPENED, event.opened_at) for event in events], uow)
+
+
+async def count_reopenings(events: Sequence[ConversationReopened], uow: UnitOfWork) -> None:
+    kind = FactKind.CONVERSATION_REOPENED
+    await _log([_fact(event, kind, event.reopened_at, labels=event.labels) for event in events], uow)
+
+
+async def count_resolutions(events: Sequence[ConversationResolved], uow: UnitOfWork) -> None:
+    kind = FactKind.CONVERSATION_RESOLVED
+    await _log([_fact(event, kind, event.resolved_at, labels=event.labels) for event in events], uow)
+
+
+async def note_labels(events: Sequence[ConversationChanged], uow: UnitOfWork) -> None:
+    """How a conversation is labelled from then on."""
+    kind = FactKind.CONVERSATION_CHANGED
+    await _log([_fact(event, kind, event.changed_at, labels=event.labels) for event in events], uow)
+
+
+async def note_queues(events: Sequence[ConversationQueued], uow: UnitOfWork) -> None:
+    """A conversation waits from when it was queued first: what was taken back keeps its age."""
+    kind = FactKind.CONVERSATION_QUEUED
+    await _log([_fact(event, kind, event.queued_at, queue_id=event.queue_id) for event in events], uow)
+
+
+async def note_assignments(events: Sequence[ConversationAssigned], uow: UnitOfWork) -> None:
+    """An agent answers from then on."""
+    facts = [
+        _fact(
+            event,
+            FactKind.CONVERSATION_ASSIGNED,
+            event.assigned_at,
+            queue_id=event.queue_id,
+            agent_id=event.agent_id,
+        )
+        for event in events
+    ]
+    await _log(facts, uow)
+
+
+async def note_withdrawals(events: Sequence[ConversationUnassigned], uow: UnitOfWork) -> None:
+    """An agent answers no more; what was taken back from him waits again."""
+    kinds = {True: FactKind.CONVERSATION_TAKEN_BACK, False: FactKind.CONVERSATION_UNASSIGNED}
+    facts = [
+        _fact(event, kinds[event.reason == "taken_back"], event.unassigned_at, agent_id=event.agent_id)
+        for event in events
+    ]
+    await _log(facts, uow)
+
+
+async def keep_hours(events: Sequence[BusinessHoursChanged], uow: UnitOfWork) -> None:
+    """Keep the hours as they were, beside those before; what happened since they changed is measured by them."""
+    rows = [
+        BusinessHours(
+            event_id=event.envelope.id,
+            **event.model_dump(
+                include={"tenant_id", "queue_id", "version", "week", "exceptions", "holidays", "changed_at"}
+            ),
+        )
+        for event in events
+    ]
+    await store.keep_hours(rows, uow.session)
+    for event in events:
+        _measure_again(event.tenant_id, event.changed_at, uow)
+
+
+async def know_tenants(events: Sequence[TenantChanged], uow: UnitOfWork) -> None:
+    """Keep where each tenant is, beside where it was before; what happened since it moved is measured by that."""
+    known = await store.first_versions({event.tenant_id for event in events}, uow.session)
+    rows = [
+        Tenant(
+            tenant_id=event.tenant_id,
+            version=event.version,
+            time_zone=event.time_zone,
+            country=event.country,
+            changed_at=event.changed_at,
+        )
+        for event in events
+    ]
+    await store.know_tenants(rows, uow.session)
+    for event in events:
+        first = known.get(event.tenant_id)
+        # Where a tenant was first, it is taken to have been ever before.
+        _measure_again(event.tenant_id, None if first is None or event.version < first else event.changed_at, uow)
+
+
+async def measure_again(job: MeasureAgain, uow: UnitOfWork, *, portion: int = PORTION) -> None:
+    """Have a portion of the conversations measured that it concerns, and leave the rest for later.
+
+    After the commit of what was told, and not with it: whoever was measuring meanwhile did not know it yet.
+    """
+    last = await store.mark_concerned(job.tenant_id, job.since, job.after, uow.now, uow.session, most=portion)
+    if last is not None:
+        uow.schedule(job.model_copy(update={"after": last}), key=store.marking_key(job.tenant_id), due_at=uow.now)
+
+
+def _measure_again(tenant_id: UUID, since: datetime | None, uow: UnitOfWork) -> None:
+    uow.schedule(MeasureAgain(tenant_id=tenant_id, since=since), key=store.marking_key(tenant_id), due_at=uow.now)
+
+
+async def _log(facts: Sequence[Fact], uow: UnitOfWork) -> None:
+    await store.log_facts(facts, uow.now, uow.session)
+
+
+def _fact(event: OfConversation | OfCase, kind: FactKind, happened_at: datetime, **fields: Any) -> Fact:
+    return Fact(
+        event_id=event.envelope.id,
+        tenant_id=event.tenant_id,
+        kind=kind,
+        conversation_id=event.conversation_id,
+        channel_id=event.channel_id,
+        channel_kind=event.channel_kind if isinstance(event, OfConversation) else None,
+        happened_at=happened_at,
+        **fields,
+    )
+
+
+def _kind_of(event: MessageAdded) -> FactKind:
+    if event.direction == "inbound":
+        return FactKind.MESSAGE_RECEIVED
+    return FactKind.AUTOMATIC_MESSAGE_SENT if event.author_kind == "system" else FactKind.MESSAGE_SENT
+
+
+def _author(event: MessageAdded) -> UUID | None:
+    """The agent or key that wrote it, if one did."""
+    if event.author_kind != "agent" or event.author_id is None:
+        return None
+    try:
+        return UUID(event.author_id)
+    except ValueError:
+        return None

@@ -1,0 +1,89 @@
+"""Who is meant by what a person says of himself, where he can be reached, and whether he is who he says he is.
+
+A person proves himself by a code that goes to an address already on file, never to one that stands in his request.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from shared.phone_numbers import candidates
+
+CODE_DIGITS: Final = 6
+CODE_LIFE: Final = timedelta(minutes=10)
+CODE_TRIES: Final = 5
+CODE_AGAIN_AFTER: Final = timedelta(minutes=1)
+CODES_WITHIN: Final = timedelta(hours=1)
+CODES_MOST: Final = 3
+"""How many codes are made within `CODES_WITHIN` for what one person is known by, known or not."""
+
+Method = Literal["code", "document", "in_person"]
+
+USER_ID: Final = "wa_bsuid"
+"""The kind of address that stays with one person; a number may be handed on to another."""
+
+_PHONES: Final = frozenset({"phone", "wa_phone", "e164"})
+_REACHED_BY: Final = {"whatsapp": (USER_ID, "wa_phone"), "web_chat": ("visitor",)}
+"""The channels on which a person is told something, each with the kinds of address that serve, the surest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An address that is on file: whose, and on which channel."""
+
+    id: UUID
+    subject_id: UUID
+    channel_id: UUID
+    channel_kind: str
+    kind: str
+    value: str = field(repr=False)
+    known_since: datetime
+
+
+def lookup_key(kind: str, value: str) -> str:
+    """What an address is found by, however it is written: a number with or without its ninth digit, an e-mail address
+    in capitals."""
+    if kind in _PHONES:
+        digits = re.sub(r"[^0-9]", "", value)
+        return f"phone:{max(candidates('wa_phone', digits), key=len)}"
+    if kind == "email":
+        return f"email:{unicodedata.normalize('NFKC', value).strip().lower()}"
+    return f"{kind}:{value}"
+
+
+def is_phone(kind: str) -> bool:
+    return kind in _PHONES
+
+
+def reached_at(addresses: Collection[Known], preferred: str | None) -> Known | None:
+    """The address at which a person is told something; None where no channel reaches him.
+
+    What he prefers (a channel's id or kind) comes first, then what is surest to be still his, then what is newest.
+    """
+
+    def rank(known: Known) -> tuple[bool, int, float]:
+        kinds = _REACHED_BY[known.channel_kind]
+        is_preferred = preferred in (str(known.channel_id), known.channel_kind)
+        return is_preferred, -kinds.index(known.kind), known.known_since.timestamp()
+
+    reachable = [known for known in addresses if known.kind in _REACHED_BY.get(known.channel_kind, ())]
+    return max(reachable, key=rank, default=None)
+
+
+def same_person(subject_id: UUID, alike: Sequence[UUID], addresses: Collection[Known]) -> list[UUID]:
+    """Under whom a person is held who proved that he is this one, this one first.
+
+    `alike` are found by his number or e-mail address on other channels. One whom a provider knows by another user id is
+    somebody else: the number was handed on.
+    """
+    ids: dict[UUID, set[str]] = {}
+    for known in addresses:
+        if known.kind == USER_ID:
+            ids.setdefault(known.subject_id, set()).add(known.value)
+    own = ids.get(subject_id, set())
+    others = [other for other in alike if other not in ids or ids[other] & own]
+    return list(dict.fromkeys([subject_id, *others]))

@@ -1,0 +1,79 @@
+"""What privacy does: with what it hears, with what persons ask for, and when its jobs are due."""
+
+from services.privacy.handlers.audit import PRIVACY, SEALING, SUBJECT, SealAuditChain, verify_chain
+from services.privacy.handlers.collection import CollectionTimedOut, name_the_silent
+from services.privacy.handlers.deadlines import NearDeadline, near_deadline
+from services.privacy.handlers.decisions import approve, complete, extend, reject, retry, withdraw
+from services.privacy.handlers.deposits import Place, find_key, open_deposit, take_deposit
+from services.privacy.handlers.downloads import package_stream
+from services.privacy.handlers.intake import ReceiveRequest, receive_request
+from services.privacy.handlers.packages import (
+    Claim,
+    PackageExpired,
+    claim,
+    expire_package,
+    hand_over,
+    make_link,
+    release,
+)
+from services.privacy.handlers.proof import (
+    SENDING_CODES,
+    DrawnCode,
+    EndProof,
+    SendProofCode,
+    drawn,
+    end_proof,
+    make_another_code,
+    verify_by_hand,
+    verify_code,
+)
+from services.privacy.handlers.registers import know_tenants, register_grants, register_subjects, register_users
+from services.privacy.handlers.requests import resume_request
+from services.privacy.handlers.tenants import set_settings
+
+__all__ = [
+    "PRIVACY",
+    "SEALING",
+    "SENDING_CODES",
+    "SUBJECT",
+    "Claim",
+    "CollectionTimedOut",
+    "DrawnCode",
+    "EndProof",
+    "NearDeadline",
+    "PackageExpired",
+    "Place",
+    "ReceiveRequest",
+    "SealAuditChain",
+    "SendProofCode",
+    "approve",
+    "claim",
+    "complete",
+    "drawn",
+    "end_proof",
+    "expire_package",
+    "extend",
+    "find_key",
+    "hand_over",
+    "know_tenants",
+    "make_another_code",
+    "make_link",
+    "name_the_silent",
+    "near_deadline",
+    "open_deposit",
+    "package_stream",
+    "receive_request",
+    "register_grants",
+    "register_subjects",
+    "register_users",
+    "reject",
+    "release",
+    "resume_request",
+    "retry",
+    "set_settings",
+    "take_deposit",
+    "verify_by_hand",
+    "verify_chain",
+    "verify_code",
+    "withdraw",
+]

@@ -1,0 +1,56 @@
+"""Telling a person of his request, at an address that is on file."""
+
+from collections.abc import Mapping
+
+from services.privacy import store
+from services.privacy.domain.identity import Known, reached_at
+from services.privacy.domain.notices import Notice, notice_text
+from services.privacy.domain.package.words import authority, language
+from services.privacy.handlers.audit import PRIVACY
+from services.privacy.handlers.requests import note
+from services.privacy.models import Request
+from shared.db import UnitOfWork
+from shared.events.ingest import Address
+from shared.events.privacy import NoticeQueued
+
+
+async def tell(request: Request, kind: Notice, values: Mapping[str, str], uow: UnitOfWork) -> None:
+    """Have a person told something, if a channel reaches him; before he is proven, he is told nothing but his code.
+
+    `values` fill in the notice's words (see `domain.notices`); the tenant's name and the authority come by themselves.
+    """
+    if kind != "proof_code" and request.proven_at is None:
+        return
+    tenant = await store.tenant(request.tenant_id, uow.session)
+    known = await _address(request, uow)
+    if tenant is None or known is None:
+        await note(request, "notice_not_sent", uow, actor=PRIVACY, kind=kind)
+        return
+    locale = request.locale or tenant.locale
+    name, url = authority(tenant.legal_regime, tenant.country, language(locale))
+    told = {"tenant": tenant.name, "authority": name, "authority_url": url, **values}
+    uow.emit(
+        NoticeQueued(
+            tenant_id=request.tenant_id,
+            notice_id=uow.new_id(),
+            request_id=request.id,
+            subject_id=known.subject_id,
+            kind=kind,
+            channel_id=known.channel_id,
+            channel_kind=known.channel_kind,
+            recipient=[Address(kind=known.kind, value=known.value)],
+            text=notice_text(kind, locale, told),
+            queued_at=uow.now,
+        )
+    )
+    await note(request, "notice_queued", uow, actor=PRIVACY, kind=kind, channel_kind=known.channel_kind)
+
+
+async def _address(request: Request, uow: UnitOfWork) -> Known | None:
+    """Where the code went, else where he is reached best."""
+    if request.identifier_id is not None:
+        known = await store.address(request.tenant_id, request.identifier_id, uow.session)
+        if known is not None:
+            return known
+    addresses = await store.addresses(request.tenant_id, uow.session, of=request.subject_ids)
+    return reached_at(addresses, request.contact_channel)

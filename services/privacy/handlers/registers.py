@@ -1,0 +1,78 @@
+"""What privacy does with what it hears: it keeps the registers that the rights of a person stand on."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.privacy import store
+from services.privacy.domain.identity import lookup_key
+from shared.db import UnitOfWork
+from shared.events.conversation import ContactAdded, ContactAddressesAdded
+from shared.events.gateway import ApiKeyChanged, TenantChanged, UserChanged
+
+Contacted = ContactAdded | ContactAddressesAdded
+
+
+async def register_subjects(events: Sequence[Contacted], uow: UnitOfWork) -> None:
+    """A person of whom data is held is a data subject from then on, and is found by his addresses."""
+    people = ((event.contact_id, event.tenant_id, event.envelope.occurred_at) for event in events)
+    await store.keep_subjects(_subjects("contact", people), uow.session)
+    if addresses := _identifiers(events, uow):
+        await store.keep_identifiers(addresses, uow.session)
+
+
+async def register_users(events: Sequence[UserChanged], uow: UnitOfWork) -> None:
+    """Members of the tenant's staff are data subjects, too."""
+    people = ((event.user_id, event.tenant_id, event.envelope.occurred_at) for event in events)
+    await store.keep_subjects(_subjects("user", people), uow.session)
+
+
+async def know_tenants(events: Sequence[TenantChanged], uow: UnitOfWork) -> None:
+    """Under which law each tenant is decides its deadlines; how it is called and speaks, what persons are told."""
+    fields = ("tenant_id", "name", "slug", "locale", "legal_regime", "role", "country", "time_zone", "version")
+    for event in events:
+        await store.keep_tenant({name: getattr(event, name) for name in fields}, uow.session)
+
+
+async def register_grants(events: Sequence[ApiKeyChanged], uow: UnitOfWork) -> None:
+    """Who may look at personal data, and since when no more."""
+    for event in events:
+        row = {
+            "api_key_id": event.api_key_id,
+            "tenant_id": event.tenant_id,
+            "label": event.label,
+            "role": event.role,
+            "scopes": event.scopes,
+            "user_id": event.user_id,
+            "granted_at": event.created_at,
+            "expires_at": event.expires_at,
+            "revoked_at": event.revoked_at,
+        }
+        await store.keep_grant(row, uow.session)
+
+
+def _subjects(kind: str, people: Iterable[tuple[UUID, UUID, datetime]]) -> list[dict[str, Any]]:
+    return [
+        {"id": id_, "tenant_id": tenant_id, "kind": kind, "known_since": known_since}
+        for id_, tenant_id, known_since in people
+    ]
+
+
+def _identifiers(events: Sequence[Contacted], uow: UnitOfWork) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": uow.new_id(),
+            "tenant_id": event.tenant_id,
+            "subject_id": event.contact_id,
+            "channel_id": event.channel_id,
+            "channel_kind": event.channel_kind,
+            "kind": address.kind,
+            "value": address.value,
+            "lookup_key": lookup_key(address.kind, address.value),
+            "known_since": event.envelope.occurred_at,
+        }
+        for event in events
+        if event.channel_id is not None and event.channel_kind is not None
+        for address in event.addresses
+    ]

@@ -1,0 +1,15 @@
+"""What a tenant says of itself: whether it is a small agent, and for whom it works."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.privacy.handlers.audit import write_down
+from services.privacy.models import PrivacySettings
+from shared.db import UnitOfWork
+
+
+async def set_settings(settings: PrivacySettings, fields: Mapping[str, Any], uow: UnitOfWork, *, actor: str) -> None:
+    """Change held settings; requests that were received before keep their deadlines."""
+    if uow.change(settings, fields):
+        details = {"small_agent": settings.small_agent, "version": settings.version}
+        await write_down(uow, tenant_id=settings.tenant_id, actor=actor, action="settings_changed", details=details)

@@ -1,0 +1,39 @@
+"""The rights of a person, kept by every process alike: each hands over what it holds about him."""
+
+from shared.rights.access import Depositor, DepositPage, scheduling
+from shared.rights.deposits import (
+    KEY_BYTES,
+    KEY_PURPOSE,
+    PART_BYTES,
+    PARTICIPANTS,
+    PIECE,
+    Complete,
+    Completion,
+    Part,
+    TableGiven,
+    open_part,
+    read_part,
+    seal_part,
+)
+from shared.rights.holdings import Holdings, Page, Person
+
+__all__ = [
+    "KEY_BYTES",
+    "KEY_PURPOSE",
+    "PARTICIPANTS",
+    "PART_BYTES",
+    "PIECE",
+    "Complete",
+    "Completion",
+    "DepositPage",
+    "Depositor",
+    "Holdings",
+    "Page",
+    "Part",
+    "Person",
+    "TableGiven",
+    "open_part",
+    "read_part",
+    "scheduling",
+    "seal_part",
+]
