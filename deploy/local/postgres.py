@@ -32,6 +32,7 @@ _SETTINGS: Final = {
 # Postgres refuses root; this user is on every system, so that nothing has to be changed on the machine.
 _IN_PLACE_OF_ROOT: Final = "nobody"
 _INITDB_SECONDS: Final = 60
+_STOP_SECONDS: Final = 15
 _START_SECONDS: Final = 60
 """Enough to recover from a crash."""
 
@@ -68,6 +69,8 @@ class Postgres:
             user=user,
             # Its fast and its immediate shutdown; both end its children too.
             stop=signal.SIGINT,
+            # Killed while it writes its last checkpoint, it would leave memory behind that the next start stumbles on.
+            stop_seconds=_STOP_SECONDS,
             orphaned=signal.SIGQUIT,
         )
         await supervisor.start(server, within=_START_SECONDS)

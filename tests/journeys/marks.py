@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from deploy.local.running import RunningSet
+from tests.journeys.access import ask
 from tests.support.waiting import until
 from tests.support.whatsapp import signed
 
@@ -42,9 +43,7 @@ class Counter:
 
     async def ask(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """What is answered, which must not be a refusal."""
-        answer = await self.client.request(method, path, json=body, **more)
-        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer.json() if answer.content else None
+        return await ask(self.client, method, path, body, **more)
 
     async def refused(self, method: str, path: str, body: Any = None, **more: Any) -> None:
         """Ask for what is refused, and keep what is said of it."""

@@ -59,7 +59,8 @@ class Reader:
         return {
             **{name: sum(item["count"] for item in figure["items"]) for name, figure in metrics.items()},
             "waiting": (await self.get("/v1/waiting"))["count"],
-            "subjects": (await self.get("/v1/privacy/register"))["subject_count"],
+            # Who works for the tenant is a person with rights as well, and not counted here.
+            "subjects": (await self.get("/v1/privacy/register"))["subject_count"] - len(await self.items("/v1/users")),
         }
 
     async def dead_letters(self) -> list[dict[str, Any]]:

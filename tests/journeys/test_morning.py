@@ -1,16 +1,20 @@
 """A morning at the counter: customers write, agents with room answer, and every part of the set is killed meanwhile.
 
-Nothing is lost, doubled or out of order, and each answer leaves once, as far as anyone can know.
+Nothing is lost, doubled or out of order, and each answer leaves once, as far as anyone can know. The figures are those
+that the provider's ledger gives, also when they are made anew, and a customer who asks is given exactly what is his.
 """
 
 import asyncio
+import json
 import random
 import re
+import statistics
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,8 +23,13 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from deploy.local.keys import Keys
+from deploy.local.plan import HOST, database_of
 from deploy.local.running import RunningSet
 from deploy.processes import PROCESSES
+from deploy.recompute import recompute
+from services.metrics.handlers import Remeasured
+from tests.journeys.access import Package, ask_oneself, code_in
 from tests.journeys.reading import Reader, gateway, reading
 from tests.journeys.whole_set import whole_set
 from tests.support.waiting import until
@@ -54,6 +63,13 @@ BEHAVIOUR = {
     "read_share": 0.5,
 }
 SETTLED = {"delivered", "read", "failed", "unknown"}
+CURIOUS = SENDERS[42]
+"""The customer who asks what is held about him."""
+MEASURED = (
+    *("messages-received", "messages-sent", "conversations-opened", "conversations-reopened"),
+    *("conversations-resolved", "backlog", "first-reply-time", "next-reply-time", "waiting-time", "handling-time"),
+    "resolution-time",
+)
 
 
 @dataclass(repr=False)
@@ -77,6 +93,11 @@ class Aftermath:
     """The provider's ledger."""
     figures: list[dict[str, int]] = field(default_factory=list)
     """Before and after all else was read."""
+    measured: list[dict[str, Any]] = field(default_factory=list)
+    """All figures, before and after they were made anew."""
+    remeasured: Remeasured = field(default_factory=Remeasured)
+    package: Package = field(default_factory=lambda: Package({}, 0, {}, {}))
+    """What the curious customer was given."""
     dead_letters: list[dict[str, Any]] = field(default_factory=list)
     failed_raw_events: list[dict[str, Any]] = field(default_factory=list)
     logs: Path = Path()
@@ -179,6 +200,8 @@ async def aftermath(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[A
             await _settle(read)
             watching.cancel()
         await _read_all(read, simulator, found)
+        await _measure_anew(running, root, read, found)
+        found.package = await _ask_for_ones_own(running, read, simulator)
     yield found
 
 
@@ -213,6 +236,58 @@ async def test_what_was_acknowledged_before_another_was_posted_has_the_lower_num
 
 async def test_who_listens_has_counted_each_once(aftermath: Aftermath) -> None:
     assert aftermath.figures == [EXPECTED, EXPECTED], f"see {aftermath.logs}"
+
+
+async def test_the_figures_are_those_of_a_direct_count(aftermath: Aftermath) -> None:
+    replies = [message for _, messages in aftermath.replies() for message in messages]
+    accepted = {send["callback_data"].partition(":")[0] for send in aftermath.sends}
+    never_accepted = [message for message in replies if message["id"] not in accepted]
+    resolved = [conversation for conversation in aftermath.conversations if conversation["status"] == "resolved"]
+    figures = aftermath.measured[0]
+    reopened = figures["conversations-reopened"]["count"]
+    assert figures["messages-received"]["count"] == len(TEXTS)
+    assert figures["messages-sent"]["count"] == len(accepted) + len(never_accepted)
+    assert figures["conversations-opened"]["count"] == len(SENDERS)
+    assert figures["conversations-resolved"]["count"] == len(resolved) + reopened
+    assert figures["backlog"]["count"] == len(SENDERS) - len(resolved)
+    assert figures["resolution-time"]["count"] == figures["conversations-resolved"]["count"]
+
+
+async def test_a_first_reply_took_as_long_as_the_history_says(aftermath: Aftermath) -> None:
+    seconds = []
+    for _, messages in aftermath.of_senders():
+        written, replied = (
+            min(_moment(message) for message in messages if message["direction"] == direction)
+            for direction in ("inbound", "outbound")
+        )
+        seconds.append((replied - written).total_seconds())
+    figure = aftermath.measured[0]["first-reply-time"]
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
+    assert figure["count"] == len(seconds)
+    assert [figure[name] for name in ("mean", "p50", "p90", "p95")] == pytest.approx(
+        [statistics.fmean(seconds), cuts[49], cuts[89], cuts[94]]
+    )
+
+
+async def test_figures_that_are_made_anew_come_out_the_same(aftermath: Aftermath) -> None:
+    before, after = aftermath.measured
+    assert before == after
+    assert aftermath.remeasured.conversations == len(SENDERS)
+    assert aftermath.remeasured.measures > 3 * len(SENDERS)
+    assert aftermath.remeasured.different == 0
+
+
+async def test_a_customer_who_asks_is_given_exactly_what_is_his(aftermath: Aftermath) -> None:
+    given = json.loads(aftermath.package.files["data.json"])["services"]
+    [messages] = [messages for sender, messages in aftermath.of_senders() if sender == CURIOUS]
+    assert {row["id"] for row in given["conversation"]["messages"]} == {message["id"] for message in messages}
+    assert {row["text"] for row in given["conversation"]["messages"]} == {message["text"] for message in messages}
+    assert aftermath.package.request["state"] == "completed"
+    others = set(SENDERS) - {CURIOUS}
+    assert not {sender for sender in others if sender in "".join(aftermath.package.files.values())}
+    assert {row["name"] for row in given["conversation"]["contacts"]} == {f"Cliente {CURIOUS}"}
+    stored = {row["body"]["item"]["id"] for row in given["ingest"]["raw_events"] if row["body"]["kind"] == "message"}
+    assert stored == {f"wamid.{CURIOUS}.{n}" for n in range(10)}
 
 
 async def test_nobody_ended_but_who_was_killed(aftermath: Aftermath) -> None:
@@ -389,3 +464,30 @@ async def _ledger(simulator: httpx.AsyncClient) -> list[dict[str, Any]]:
         sends += page["items"]
         after = page["next_after"]
     return sends
+
+
+async def _measure_anew(running: RunningSet, root: Path, read: Reader, found: Aftermath) -> None:
+    found.measured.append(await _measured(read))
+    metrics = database_of("metrics", Keys.of(root)).url(HOST, running.ports["postgres"])
+    found.remeasured = await recompute(metrics)
+    found.measured.append(await _measured(read))
+
+
+async def _measured(read: Reader) -> dict[str, Any]:
+    figures = {name: (await read.get(f"/v1/metrics/{name}"))["items"] for name in MEASURED}
+    return {name: items[0] if items else {"count": 0} for name, items in figures.items()}
+
+
+async def _ask_for_ones_own(running: RunningSet, read: Reader, simulator: httpx.AsyncClient) -> Package:
+    (await simulator.put("/behaviour", json={})).raise_for_status()
+    slug = (await read.get(f"/v1/tenants/{running.demo['tenant_id']}"))["slug"]
+
+    async def code() -> str | None:
+        return code_in(send["text"] for send in await _ledger(simulator))
+
+    async with gateway(running, running.demo["admin_key"]) as client:
+        return await ask_oneself(client, slug, {"identifiers": [{"kind": "phone", "value": f"+{CURIOUS}"}]}, code)
+
+
+def _moment(message: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(message["sent_at"])

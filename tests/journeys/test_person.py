@@ -4,11 +4,8 @@ Words that exist once are written into every personal field that the API and the
 in the package of the person whom they are of, in columns that are declared personal, and in no other place.
 """
 
-import io
-import re
 import threading
-import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +24,7 @@ from deploy.local.running import RunningSet
 from deploy.processes import PROCESSES
 from shared.db.tables import Kernel
 from shared.personal import personal_columns
+from tests.journeys.access import Package, ask_for_another, ask_oneself, code_in
 from tests.journeys.marks import (
     MARIA,
     SHOWN,
@@ -42,7 +40,6 @@ from tests.journeys.marks import (
 from tests.journeys.reading import gateway
 from tests.journeys.whole_set import whole_set
 from tests.support.services import SERVICES
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.journey
 
@@ -58,16 +55,10 @@ PEOPLE = ("maria", "josé", "visitor", "colleague")
 
 @dataclass(repr=False)
 class Asked:
-    """What a person left, and what he was given."""
+    """What a person left, and what he is given."""
 
     mark: Marks = field(default_factory=Marks)
-    files: dict[str, str] = field(default_factory=dict)
-    """Of the package."""
-    again: int = 0
-    """How a second download was answered."""
-    request: dict[str, Any] = field(default_factory=dict)
-    """As it ended."""
-    evidence: dict[str, Any] = field(default_factory=dict)
+    package: Package = field(default_factory=lambda: Package({}, 0, {}, {}))
 
 
 @dataclass(repr=False)
@@ -155,73 +146,35 @@ async def _live(counter: Counter, found: Aftermath) -> None:
     await counter.conversation_of(visitor["id"], 1)
 
     async def sent_to_maria() -> str | None:
-        ledger = (await counter.client.get(f"{counter.running.simulator_url}/ledger/sends?limit=1000")).json()
-        return _code([send["text"] or "" for send in ledger["items"]])
+        ledger = await counter.ask("GET", f"{counter.running.simulator_url}/ledger/sends?limit=1000")
+        return code_in(send["text"] for send in ledger["items"])
 
     async def said_in_chat() -> str | None:
         listed = await counter.ask("GET", f"{session}/messages", headers=visitor_headers)
-        return _code([message.get("text") or "" for message in listed["items"]])
+        return code_in(message.get("text") for message in listed["items"])
 
-    await _ask_oneself(slug, people["maria"], {"kind": "phone", "value": "+55 11 98765-4321"}, sent_to_maria, counter)
-    own = {"kind": "visitor", "value": session.rpartition("/")[2]}
-    await _ask_oneself(slug, people["visitor"], own, said_in_chat, counter)
+    her_phone = {"kind": "phone", "value": "+55 11 98765-4321"}
+    his_chat = {"kind": "visitor", "value": session.rpartition("/")[2]}
+    wanted = {name: _wanted(asked.mark) for name, asked in people.items()}
+    invalid = wanted["maria"] | {
+        "type": "access",
+        "identifiers": [her_phone],
+        "text": [counter.lost("refused request")],
+    }
+    await counter.refused("POST", f"/v1/public/{slug}/privacy/requests", invalid)
+    for name, own, code in (("maria", her_phone, sent_to_maria), ("visitor", his_chat, said_in_chat)):
+        mark = people[name].mark
+        identifiers = [own, {"kind": "email", "value": f"{mark('e-mail on request')}@example.com"}]
+        people[name].package = await ask_oneself(
+            counter.client, slug, wanted[name] | {"identifiers": identifiers}, code
+        )
     await decline(people["josé"].mark, jose, counter)
-    await _ask_for(people["josé"], {"contact_id": jose}, counter)
-    await _ask_for(people["colleague"], {"user_id": colleague}, counter)
+    for name, whom in (("josé", {"contact_id": jose}), ("colleague", {"user_id": colleague})):
+        people[name].package = await ask_for_another(counter.client, wanted[name] | whom)
 
 
-def _code(texts: list[str]) -> str | None:
-    codes = [code for text in texts for code in re.findall(r"\b[0-9]{6}\b", text)]
-    return codes[-1] if codes else None
-
-
-async def _ask_oneself(
-    slug: str, asked: Asked, own: dict[str, str], code: Callable[[], Awaitable[str | None]], counter: Counter
-) -> None:
-    """A person asks by the public form, and proves who he is by what he is sent."""
-    requests = f"/v1/public/{slug}/privacy/requests"
-    identifiers = [own, {"kind": "email", "value": f"{asked.mark('e-mail on request')}@example.com"}]
-    wanted = {"type": "access", "identifiers": identifiers, "text": asked.mark("request"), "locale": "pt-PT"}
-    await counter.refused("POST", requests, wanted | {"text": [counter.lost("refused request")]})
-    taken = await counter.ask("POST", requests, wanted)
-    own_request, headers = f"{requests}/{taken['id']}", {"X-Tracking-Token": taken["tracking_token"]}
-    given = await until(code)
-    await counter.refused("POST", f"{own_request}/verification", {"code": _another(given or "")}, headers=headers)
-    await counter.ask("POST", f"{own_request}/verification", {"code": given}, headers=headers)
-    await counter.ask("POST", f"/v1/privacy/requests/{taken['id']}/approval")
-    await _take(asked, taken["id"], f"{own_request}/package-links", counter, headers)
-
-
-def _another(code: str) -> str:
-    return f"{(int(code) + 1) % 1_000_000:06}"
-
-
-async def _ask_for(asked: Asked, whom: dict[str, str], counter: Counter) -> None:
-    """The staff asks for a person whom it has seen itself."""
-    wanted = {"type": "access", "text": asked.mark("request")} | whom
-    taken = await counter.ask("POST", "/v1/privacy/requests", wanted)
-    request = f"/v1/privacy/requests/{taken['id']}"
-    await counter.ask("POST", f"{request}/verification", {"method": "in_person"})
-    await counter.ask("POST", f"{request}/approval")
-    await _take(asked, taken["id"], f"{request}/package-links", counter, {})
-
-
-async def _take(asked: Asked, request_id: str, links: str, counter: Counter, headers: dict[str, str]) -> None:
-    """Take the package, once all have handed over what they hold."""
-    request = f"/v1/privacy/requests/{request_id}"
-
-    async def is_there() -> bool:
-        return bool((await counter.ask("GET", request))["state"] == "delivering")
-
-    await until(is_there)
-    link = (await counter.ask("POST", links, headers=headers))["url"]
-    package = await counter.client.get(link)
-    assert package.status_code == 200, package.text
-    with zipfile.ZipFile(io.BytesIO(package.content)) as files:
-        asked.files = {name: files.read(name).decode() for name in files.namelist()}
-    asked.again = (await counter.client.get(link)).status_code
-    asked.request = await counter.ask("GET", request)
-    asked.evidence = await counter.ask("GET", f"{request}/evidence")
+def _wanted(mark: Marks) -> dict[str, Any]:
+    return {"text": mark("request"), "locale": "pt-PT"}
 
 
 async def _telemetry(running: RunningSet, client: httpx.AsyncClient) -> str:
@@ -259,18 +212,18 @@ def _looking_in(column: Column[Any]) -> str:
 @pytest.mark.parametrize("person", PEOPLE)
 async def test_a_person_is_given_every_word_of_his(aftermath: Aftermath, person: str) -> None:
     asked = aftermath.people[person]
-    assert asked.mark.found_in(asked.files["data.json"]) == asked.mark.written.keys()
+    assert asked.mark.found_in(asked.package.files["data.json"]) == asked.mark.written.keys()
 
 
 @pytest.mark.parametrize("person", PEOPLE)
 async def test_he_can_read_every_word_himself(aftermath: Aftermath, person: str) -> None:
     asked = aftermath.people[person]
-    assert asked.mark.found_in(asked.files["index.html"]) == asked.mark.written.keys()
+    assert asked.mark.found_in(asked.package.files["index.html"]) == asked.mark.written.keys()
 
 
 @pytest.mark.parametrize("person", PEOPLE)
 async def test_nobody_is_given_a_word_of_somebody_else(aftermath: Aftermath, person: str) -> None:
-    given = "\n".join(aftermath.people[person].files.values())
+    given = "\n".join(aftermath.people[person].package.files.values())
     others = [asked.mark for name, asked in aftermath.people.items() if name != person] + [aftermath.lost]
     assert [mark.found_in(given) for mark in others] == [set()] * len(others)
 
@@ -291,7 +244,7 @@ async def test_every_column_that_is_declared_personal_was_written(aftermath: Aft
 
 
 async def test_what_was_refused_is_held_nowhere(aftermath: Aftermath) -> None:
-    given = "\n".join(text for asked in aftermath.people.values() for text in asked.files.values())
+    given = "\n".join(text for asked in aftermath.people.values() for text in asked.package.files.values())
     assert aftermath.lost.written
     assert aftermath.lost.found_in(given) == set()
 
@@ -304,13 +257,13 @@ async def test_no_word_is_told_anywhere_else(aftermath: Aftermath, place: str) -
 
 
 async def test_a_package_is_had_once(aftermath: Aftermath) -> None:
-    assert {asked.again for asked in aftermath.people.values()} == {404}
-    assert {asked.request["state"] for asked in aftermath.people.values()} == {"completed"}
+    assert {asked.package.again for asked in aftermath.people.values()} == {404}
+    assert {asked.package.request["state"] for asked in aftermath.people.values()} == {"completed"}
 
 
 async def test_every_service_has_handed_over_what_it_holds(aftermath: Aftermath) -> None:
     for asked in aftermath.people.values():
-        services = {one["service"]: one["state"] for one in asked.evidence["services"]}
+        services = {one["service"]: one["state"] for one in asked.package.evidence["services"]}
         assert services == dict.fromkeys(PROCESSES, "complete")
 
 
