@@ -60,10 +60,28 @@ def _kept_as_it_came(shown: list[Any]) -> bool:
 
 
 def _counted(shown: list[Any]) -> bool:
-    received, resolved, register, *_ = shown
-    counts = [sum(item["count"] for item in figure["items"]) for figure in (received, resolved)]
+    counts = [sum(item["count"] for item in figure["items"]) for figure in shown]
+    return counts == [3, 1, 1]
+
+
+def _asked_and_proven(shown: list[Any]) -> bool:
+    taken, proven = shown
+    return (taken["state"], proven["state"], proven["type"]) == ("identity_pending", "triage", "access")
+
+
+def _given_once(shown: list[Any]) -> bool:
+    approved, *listed, again, request, trail = shown
+    files = {str(line).split()[0] for line in listed[1:]}
+    return (
+        approved["state"] in {"approved", "collecting"}
+        and files == {"data.json", "schema.json", "index.html"}
+        and (again, request["state"], trail["valid"]) == ("404", "completed", True)
+    )
+
+
+def _registered(shown: list[Any]) -> bool:
     # Maria, and the three agents.
-    return (*counts, register["subject_count"]) == (3, 1, 4)
+    return bool(shown[0]["subject_count"] == 4)
 
 
 def _shown_by_the_simulator(shown: list[Any]) -> bool:
@@ -80,7 +98,10 @@ PROMISES: Mapping[str, Callable[[list[Any]], bool]] = {
     "The status tells what became of the answer": _answer_has_left,
     "What happens comes as it happens": _told_as_it_happened,
     "A text without a body is kept as it came": _kept_as_it_came,
-    "Figures, and the registers": _counted,
+    "Every figure says what it means": _counted,
+    "She says by which number she is known": _asked_and_proven,
+    "is gone when it was downloaded": _given_once,
+    "The registers of the data protection officer": _registered,
     "it takes what Balcão sends as WhatsApp Cloud API does": _shown_by_the_simulator,
 }
 """By the words of the README, whether what the commands after them showed is as they say."""

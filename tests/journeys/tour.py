@@ -14,6 +14,7 @@ import httpx
 
 from deploy.local.running import RunningSet
 from deploy.processes import REPOSITORY
+from tests.journeys.access import code_in
 from tests.journeys.reading import Reader, reading
 from tests.journeys.whole_set import whole_set
 from tests.support.waiting import until
@@ -135,13 +136,15 @@ async def play_on_new_set(root: Path, folder: Path) -> Played:
     (folder / ".local").symlink_to(root)
     async with whole_set(root) as running, reading(running) as read:
         ports = {"http://127.0.0.1:8000": running.gateway_url, "http://127.0.0.1:8010": running.simulator_url}
-        shown = await play(TOUR, folder, ports, lambda: until(lambda: _is_settled(read)))
+        shown = await play(TOUR, folder, ports, lambda: until(lambda: _is_settled(running, read)))
         await _all_go_home(running)
         return Played(shown, running.demo, root)
 
 
-async def _is_settled(read: Reader) -> bool:
+async def _is_settled(running: RunningSet, read: Reader) -> bool:
     """Whether all that customers wrote is in the history and counted, and all that they were answered has left."""
+    if not await _all_have_been_given(running, read):
+        return False
     conversations, messages = await read.items("/v1/conversations"), await read.all_messages()
     written = [message for message in messages if message["direction"] == "inbound"]
     came = [one for one in await read.items("/v1/raw-events", state="accepted") if ".messages[" in one["path"]]
@@ -151,6 +154,15 @@ async def _is_settled(read: Reader) -> bool:
         and all(one["status"] == "resolved" or one["assignee_id"] for one in conversations)
         and not any(message["status"] in {"queued", "sent"} for message in messages)
     )
+
+
+async def _all_have_been_given(running: RunningSet, read: Reader) -> bool:
+    """Whether who asks what is held about him has been sent his code, or, once that is approved, all of it."""
+    asked = await read.items("/v1/privacy/requests")
+    async with httpx.AsyncClient(base_url=running.simulator_url, timeout=10) as simulator:
+        sends = (await simulator.get("/ledger/sends", params={"limit": 1000})).json()["items"]
+    codes = [send for send in sends if code_in([send["text"]])]
+    return len(codes) >= len(asked) and not any(request["state"] in {"approved", "collecting"} for request in asked)
 
 
 async def _all_go_home(running: RunningSet) -> None:
