@@ -2,7 +2,7 @@
 
 `METRICS_DATABASE_URL` names metrics' database as the service knows it. What it prints is how many conversations and
 measures there are, and of how many conversations something else was measured before: none, or the figures were not what
-the facts say, and it ends with 1.
+the facts say, and it ends with 1. So it does when conversations cannot be measured, and it tells their ids.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def run(database_url: str) -> None:
-    """Do it, and say how it came out; raises `SystemExit` when it came out different, or could not be done."""
+    """Do it, and say how it came out; raises `SystemExit` when it came out different, or could not be done for all."""
     try:
         came_out = asyncio.run(recompute(database_url))
     except Exception as failure:
@@ -31,7 +31,7 @@ def run(database_url: str) -> None:
             raise
         sys.exit("cannot recompute: metrics' database does not answer")
     print(told(came_out))
-    if came_out.different:
+    if came_out.different or came_out.unmeasurable:
         sys.exit(1)
 
 
@@ -45,11 +45,15 @@ async def recompute(database_url: str) -> Remeasured:
 
 
 def told(came_out: Remeasured) -> str:
-    """In words."""
-    return (
+    """In words, and a line for each conversation that could not be measured."""
+    summary = (
         f"{came_out.measures} measures of {came_out.conversations} conversations were computed anew from the facts;"
         f" {came_out.different} conversations came out different from before"
     )
+    if not came_out.unmeasurable:
+        return summary
+    named = [f"conversation {one.conversation_id} of tenant {one.tenant_id}" for one in came_out.unmeasurable]
+    return "\n".join([summary, f"{len(named)} conversations could not be measured:", *named])
 
 
 if __name__ == "__main__":

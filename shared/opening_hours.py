@@ -22,6 +22,10 @@ DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(weeks=1)
 SECOND: Final = timedelta(seconds=1)
 
+_FIRST: Final = datetime(1, 2, 1, tzinfo=UTC)
+_LAST: Final = datetime(9999, 10, 1, tzinfo=UTC)
+"""Outside of these it is taken to be closed: there the calendar ends within what is looked at, or in another zone."""
+
 
 class OverlapError(ValueError):
     """An interval begins before another of the same day has ended, or ends before it begins."""
@@ -107,6 +111,8 @@ def is_open(schedule: Schedule, now: datetime) -> bool:
 
     So a time that comes twice is open both times, and one that never comes is not.
     """
+    if not _FIRST <= now < _LAST:
+        return False
     local = now.astimezone(ZoneInfo(schedule.time_zone))
     shown = _shown(local.time())
     return any(interval.opens <= shown < interval.closes for interval in _hours_of(schedule, local.date()))
@@ -114,18 +120,19 @@ def is_open(schedule: Schedule, now: datetime) -> bool:
 
 def next_opening(schedule: Schedule, now: datetime) -> datetime | None:
     """The first open moment from now on, in UTC: now itself when it is open, None when there is none in 60 days."""
-    now = now.astimezone(UTC)
+    now = _known(now)
     return next((opened for opened, _ in _open_spans(schedule, now, now + FORESEEN)), None)
 
 
 def open_seconds(schedule: Schedule, start: datetime, end: datetime) -> float:
     """How long it is open from start to end, in seconds that really pass; 0 when the end is not after the start."""
-    spans = _open_spans(schedule, start.astimezone(UTC), end.astimezone(UTC))
+    spans = _open_spans(schedule, start, end)
     return sum(((closed - opened).total_seconds() for opened, closed in spans), 0.0)
 
 
 def _open_spans(schedule: Schedule, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
     """The spans between start and end in which it is open, in UTC, one after the other."""
+    start, end = _known(start), _known(end)
     for since, until, offset in _steady_spans(ZoneInfo(schedule.time_zone), start, end):
         day = (since + offset).date()
         while (midnight := datetime.combine(day, time(), UTC) - offset) < until:
@@ -134,6 +141,11 @@ def _open_spans(schedule: Schedule, start: datetime, end: datetime) -> Iterator[
                 if opened < closed:
                     yield opened, closed
             day += DAY
+
+
+def _known(moment: datetime) -> datetime:
+    """The moment, or the nearest one of which calendars tell, in UTC."""
+    return min(max(moment, _FIRST), _LAST).astimezone(UTC)
 
 
 def _steady_spans(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime, timedelta]]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
+from pydantic import TypeAdapter
 
 from deploy.documents.schemas import JSON, merge, without_null, without_titles
 from deploy.processes import REPOSITORY
@@ -289,7 +290,7 @@ class Operation:
         content = body["content"]["application/json"]
         example = _example(content["schema"], schemas)
         # An example that the operation itself refuses would be worse than none.
-        self.route.body_field.field_info.annotation.model_validate(example)
+        TypeAdapter(self.route.body_field.field_info.annotation).validate_python(example)
         return {**body, "content": {"application/json": {**content, "example": example}}}
 
     def _responses(self) -> JSON:
@@ -335,6 +336,8 @@ def _example(schema: JSON, schemas: JSON) -> Any:
     """What the examples of the fields make together; a field without one is left out."""
     if "examples" in schema:
         return schema["examples"][0]
+    if "anyOf" in schema:
+        return next((example for one in schema["anyOf"] if (example := _example(one, schemas)) is not None), None)
     if "$ref" in schema:
         return _example(schemas[schema["$ref"].rpartition("/")[2]], schemas)
     fields = {name: _example(field, schemas) for name, field in schema.get("properties", {}).items()}

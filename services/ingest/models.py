@@ -163,7 +163,8 @@ class Send(Table):
             "ix_sends_notices_on_their_way",
             "tenant_id",
             "channel_id",
-            postgresql_where=text("conversation_id IS NULL AND state = 'queued'"),
+            "text_digest",
+            postgresql_where=text("conversation_id IS NULL AND state IN ('queued', 'unknown')"),
         ),
         Index(None, "tenant_id", "contact_id"),
         {"info": about(contact="contact_id")},
@@ -180,6 +181,8 @@ class Send(Table):
     recipient: Mapped[list[Any] | None] = mapped_column(info=personal("contact.address"))
     """Kept until it is known what became of the attempt, as is the content: after that, the history alone has them."""
     content: Mapped[dict[str, Any] | None] = mapped_column(info=personal("message.content"))
+    text_digest: Mapped[bytes | None] = mapped_column(info=secret())
+    """SHA-256 of what a notice says, by which its echo is known where its content is gone and its outcome untold."""
     reply_to: Mapped[str | None] = mapped_column(info=not_personal())
     state: Mapped[str] = mapped_column(info=not_personal())
     """queued, or one of `DELIVERY_STATES`."""

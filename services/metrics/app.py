@@ -33,7 +33,7 @@ service = Service(
         ConversationOpened: [handlers.count_openings],
         ConversationReopened: [handlers.count_reopenings],
         ConversationResolved: [handlers.count_resolutions],
-        ConversationChanged: [handlers.note_labels],
+        ConversationChanged: [handlers.note_changes],
         ConversationQueued: [handlers.note_queues],
         ConversationAssigned: [handlers.note_assignments],
         ConversationUnassigned: [handlers.note_withdrawals],

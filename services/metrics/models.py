@@ -73,6 +73,7 @@ class Fact(Table):
     queue_id: Mapped[UUID | None]
     agent_id: Mapped[UUID | None]
     labels: Mapped[list[Any] | None] = mapped_column(info=not_personal())
+    status: Mapped[str | None] = mapped_column(info=not_personal())
 
 
 class Measure(Table):
@@ -81,6 +82,7 @@ class Measure(Table):
     __tablename__ = "measures"
     __table_args__ = (
         Index(None, "tenant_id", "metric", "ended_at"),
+        Index(None, "tenant_id", "metric", "began_at"),
         Index(None, "tenant_id", "conversation_id"),
         Index(None, "tenant_id", "agent_id", "fact_id", postgresql_where=_OF_AGENTS),
         {"info": about(user="agent_id")},

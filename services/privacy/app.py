@@ -36,6 +36,8 @@ service = Service(
     does={
         handlers.SendProofCode: handlers.SENDING_CODES,
         handlers.EndProof: handlers.end_proof,
+        handlers.ForgetCodes: handlers.forget_codes,
+        handlers.RedirectWaiting: handlers.redirect_waiting,
         handlers.NearDeadline: handlers.near_deadline,
         handlers.CollectionTimedOut: handlers.name_the_silent,
         handlers.PackageExpired: handlers.expire_package,

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StrictBool, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
-from services.privacy.domain.identity import is_phone
-from services.privacy.domain.requests import Outcome, Right, State
+from services.privacy.domain.identity import ReachedOn, is_phone
+from services.privacy.domain.requests import Ending, Outcome, Right, State
 from shared.http import Body, Words
 from shared.personal.declarations import CATEGORIES
 
@@ -96,7 +96,6 @@ Locale = Literal["pt-BR", "pt-PT", "en", "es", "fr"]
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 Reason = Annotated[Words, StringConstraints(min_length=3, max_length=1000)]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
-ChannelChoice = Annotated[Words, StringConstraints(min_length=1, max_length=50)]
 Told = Annotated[Words, StringConstraints(max_length=4000)]
 
 
@@ -132,7 +131,7 @@ class AskedFor(Body):
 
     identifiers: list[Identifier]
     type: Right = Field(description="The right that is asked for.", examples=["access"])
-    contact_channel: ChannelChoice | None = Field(
+    contact_channel: ReachedOn | UUID | None = Field(
         None,
         description="The kind or id of the channel on which the person wants to be told, where it is on file.",
         examples=["whatsapp"],
@@ -182,8 +181,30 @@ class CodeGiven(Body):
     code: Code = Field(description="As it came to an address on file.", examples=["073519"])
 
 
-class ProofGiven(Body):
-    """Either the code that the person was sent, or how the DPO has seen who he is."""
+class PersonNamed(Body):
+    """Whom a request means, where no code has shown it: at most one of `contact_id` and `user_id`."""
+
+    contact_id: UUID | None = Field(None, examples=["019aa0b6-7b80-7000-8000-000000000009"])
+    user_id: UUID | None = Field(None, description="A member of the tenant's staff.", examples=[None])
+
+    @model_validator(mode="after")
+    def _is_one_person(self) -> Self:
+        if self.contact_id is not None and self.user_id is not None:
+            raise ValueError("must have at most one of contact_id and user_id")
+        return self
+
+    @property
+    def named(self) -> tuple[str, UUID] | None:
+        """The kind and the id of who is named."""
+        if self.contact_id is not None:
+            return "contact", self.contact_id
+        return ("user", self.user_id) if self.user_id is not None else None
+
+
+class ProofGiven(PersonNamed):
+    """Either the code that the person was sent, or how the DPO has seen who he is, and whom that means."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "073519"}]})
 
     code: Code | None = Field(None, examples=["073519"])
     method: Literal["document", "in_person"] | None = Field(
@@ -194,12 +215,20 @@ class ProofGiven(Body):
     def _is_one(self) -> Self:
         if (self.code is None) == (self.method is None):
             raise ValueError("must have exactly one of code and method")
+        if self.code is not None and self.named is not None:
+            raise ValueError("must name nobody beside a code, which shows who is meant")
         return self
 
 
 class ReasonGiven(Body):
     reason: Reason = Field(
         description="Told to the person as it stands.", examples=["O pedido não diz respeito aos seus próprios dados."]
+    )
+
+
+class ExtensionGiven(ReasonGiven):
+    told_by: Literal["letter", "telephone", "in_person"] | None = Field(
+        None, description="How the DPO has told it to the person himself; else a notice does.", examples=[None]
     )
 
 
@@ -228,7 +257,11 @@ class FollowedRequest(BaseModel):
     overdue: bool
     extended_at: datetime | None
     extension_reason: str | None
-    outcome: str | None = Field(examples=["data_held", "done", "done_with_exemptions", "no_data"])
+    answered_at: datetime | None = Field(description="Since when the package can be taken: nothing is late any more.")
+    outcome: Ending | None = Field(
+        description="`not_taken` where nobody came for the package.",
+        examples=["data_held", "done", "done_with_exemptions", "no_data", "not_taken"],
+    )
     reason: str | None = Field(description="Why it was rejected, or what is told of how it ended.")
     controller: str | None = Field(description="Who decides, where the tenant only works for him.")
     authority: AuthorityShown | None = Field(description="Where the person can complain, once it is settled.")

@@ -19,6 +19,12 @@ _ENTER = text(f"SELECT set_config('{TENANTS_SETTING}', :tenant, true)")
 
 _HOLD = text("SELECT count(pg_advisory_xact_lock(lock)) FROM unnest(CAST(:locks AS bigint[])) AS lock")
 
+# Locked, they are not begun before the commit, and so with all that it brings; what is just being begun is passed over.
+_WAITING = text("""
+SELECT key FROM jobs WHERE key = ANY(CAST(:keys AS text[])) AND lease_until IS NULL
+ORDER BY id FOR UPDATE SKIP LOCKED
+""")
+
 # Each distinct key is locked before its rows get their identity and their time, the latter from the one clock that all
 # processes share: so per key, outbox order is commit order is the order of time.
 _RECORDS = Rowset(
@@ -60,6 +66,7 @@ class UnitOfWork:
         self._trace = trace
         self._said: list[Event] = []
         self._jobs: list[tuple[Job, str, datetime]] = []
+        self._jobs_unless_waiting: dict[str, tuple[Job, str, datetime]] = {}
 
     @staticmethod
     def new_id() -> UUID:
@@ -86,6 +93,11 @@ class UnitOfWork:
         """Do `job` at `due_at` or soon after, in turn with the other jobs of this key, if this transaction commits."""
         self._jobs.append((job, key, due_at))
 
+    def schedule_unless_waiting(self, job: Job, *, key: str, due_at: datetime) -> None:
+        """The same for a job that does for all that was committed before it begins: one of its key that nobody has
+        begun yet is enough."""
+        self._jobs_unless_waiting[key] = job, key, due_at
+
     def change(self, row: Any, changes: Mapping[str, Any]) -> bool:
         """Give a row that has versions its next one, changed, unless it is so already; whether it was not."""
         different = {name: value for name, value in changes.items() if getattr(row, name) != value}
@@ -104,9 +116,13 @@ class UnitOfWork:
         """Take back all that was said and scheduled, as when the work done so far is rolled back."""
         self._said.clear()
         self._jobs.clear()
+        self._jobs_unless_waiting.clear()
 
     async def flush(self) -> bool:
         """Write what was said and scheduled; true when there was anything to publish."""
+        if self._jobs_unless_waiting:
+            waiting = set(await self.session.scalars(_WAITING, {"keys": sorted(self._jobs_unless_waiting)}))
+            self._jobs += [job for key, job in self._jobs_unless_waiting.items() if key not in waiting]
         if self._jobs:
             # Held until the commit, so that jobs of one key get their ids in the order in which they become visible.
             await self.session.execute(_HOLD, {"locks": sorted({_lock(f"job|{key}") for _, key, _ in self._jobs})})

@@ -2,7 +2,7 @@
 
 from shared.http.auth import PUBLIC_SCOPE, Caller, Callers, ContextSigner, ContextVerifier, bearer, requires
 from shared.http.clients import outgoing_client, was_never_sent
-from shared.http.edge import Body, Desk, Door, RequestEdge, TransactionRoute, Work
+from shared.http.edge import Body, Desk, Door, RequestEdge, StreamRoute, TransactionRoute, Work
 from shared.http.etags import check_version, tell_version
 from shared.http.fields import Moment, Present, Words
 from shared.http.limits import Limit
@@ -22,7 +22,7 @@ from shared.http.problems import (
     Unauthorized,
     Unavailable,
 )
-from shared.http.streams import AS_IT_COMES, EVENT_STREAM
+from shared.http.streams import AS_IT_COMES, EVENT_STREAM, send_in_time
 
 __all__ = [
     "AS_IT_COMES",
@@ -51,6 +51,7 @@ __all__ = [
     "Problem",
     "ProblemBody",
     "RequestEdge",
+    "StreamRoute",
     "TooLarge",
     "TooManyRequests",
     "TransactionRoute",
@@ -62,6 +63,7 @@ __all__ = [
     "check_version",
     "outgoing_client",
     "requires",
+    "send_in_time",
     "tell_version",
     "was_never_sent",
 ]

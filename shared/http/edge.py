@@ -92,6 +92,20 @@ class TransactionRoute(APIRoute):
         return handle
 
 
+class StreamRoute(APIRoute):
+    """A route that knows its caller and leaves transactions to its endpoint: none is open while something is sent."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        act = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            desk: Desk = request.app.state.desk
+            request.state.caller = await desk.callers.identify(request)
+            return await act(request)
+
+        return handle
+
+
 def _query_names(dependant: Dependant) -> Iterator[str]:
     for field in dependant.query_params:
         yield field.alias

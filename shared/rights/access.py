@@ -22,7 +22,17 @@ from shared.db import Job, UnitOfWork, Waiting
 from shared.events.privacy import SubjectDataRequested
 from shared.jobs import Again, Does, Outside
 from shared.personal import SealBrokenError, Sealer
-from shared.rights.deposits import KEY_PURPOSE, Complete, Completion, TableGiven, seal_part
+from shared.rights.deposits import (
+    KEY_PURPOSE,
+    NO_PARTS,
+    Complete,
+    Completion,
+    Place,
+    TableGiven,
+    digest_of,
+    digest_over,
+    seal_part,
+)
 from shared.rights.holdings import Holdings, Person
 
 log = structlog.get_logger()
@@ -46,6 +56,8 @@ class DepositPage(Job):
     """Since when it is tried."""
     parts: int = 0
     """How many were put down before."""
+    digest: str = NO_PARTS.hex()
+    """The digest over these."""
     given: dict[str, int] = Field({})
     """How many rows of each table they held."""
     table: str | None = None
@@ -112,8 +124,7 @@ class Depositor:
             given[table] = given.get(table, 0) + len(page.rows)
             if page.rows:
                 parts = page.parts()
-                more = {"table": table, "after": page.last} if page.last is not None else {"table": None, "after": None}
-                following = job.model_copy(update={"parts": job.parts + len(parts), "given": given, **more})
+                following = _after(job, parts, given, table if page.last is not None else None, page.last)
                 break
         else:
             parts = [self._complete(job, given)]
@@ -134,20 +145,13 @@ class Depositor:
     async def _takes(self, step: _Step, number: int, plain: bytes) -> bool:
         """Whether the request collects this part; raises `Again` while privacy is away."""
         job = step.job
-        sealed = seal_part(
-            step.key,
-            plain,
-            tenant_id=job.tenant_id,
-            request_id=job.request_id,
-            service=self._service,
-            number=number,
-        )
-        path = f"/deposits/{job.tenant_id}/{job.request_id}/{self._service}/{number}"
+        place = Place(job.tenant_id, job.request_id, self._service, job.attempt, number)
+        sealed = seal_part(step.key, plain, place)
         headers = {"Content-Type": "application/octet-stream"}
         # As long again as it was tried before: twice as long each time.
         again = Again(min(max(step.waited, 1.0), _LONGEST_WAIT))
         try:
-            answer = await self._client.put(path, content=sealed, headers=headers)
+            answer = await self._client.put(place.path, content=sealed, headers=headers)
         except httpx.TransportError as away:
             raise again from away
         if answer.status_code in _ENDED:
@@ -163,7 +167,7 @@ class Depositor:
             name: TableGiven(rows=rows, categories=self._holdings.categories(name))
             for name, rows in sorted(given.items())
         }
-        completion = Completion(parts=job.parts, attempt=job.attempt, tables=tables)
+        completion = Completion(parts=job.parts, digest=job.digest, tables=tables)
         return Complete(complete=completion).model_dump_json().encode()
 
     def _key_of(self, job: DepositPage) -> bytes:
@@ -172,6 +176,15 @@ class Depositor:
             return self._sealer.open(sealed, purpose=KEY_PURPOSE, context=str(job.request_id))
         except (binascii.Error, SealBrokenError) as broken:
             raise Poison("the request's key does not open") from broken
+
+
+def _after(
+    job: DepositPage, parts: Sequence[bytes], given: Mapping[str, int], table: str | None, last: Sequence[Any] | None
+) -> DepositPage:
+    """The job of the page that comes after these parts: more of this table, or what is next to it."""
+    digest = digest_over(map(digest_of, parts), after=bytes.fromhex(job.digest))
+    changes = {"parts": job.parts + len(parts), "digest": digest.hex(), "given": given, "table": table, "after": last}
+    return job.model_copy(update=changes)
 
 
 def _key(request_id: UUID) -> str:

@@ -1,9 +1,13 @@
 """What a process hands over about a person: parts, sealed with the key of the one request they are for.
 
-The parts of a service are numbered from 1 on. Each holds rows of one table; the last tells that there are no more.
+The parts of a service are numbered from 1 on, anew in each attempt. Each holds rows of one table; the last tells that
+there are no more.
 """
 
+import hashlib
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -33,7 +37,32 @@ _TAG: Final = 16
 PLAIN_BYTES: Final = PART_BYTES - _NONCE - _TAG
 """How long a part may be before it is sealed."""
 
+NO_PARTS: Final = bytes(hashlib.sha256().digest_size)
+"""The digest over no part at all."""
+
 Count = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a part belongs; it opens nowhere else."""
+
+    tenant_id: UUID
+    request_id: UUID
+    service: str
+    attempt: int
+    """The request's, from 1 on: what was sealed in one opens in no other."""
+    number: int
+
+    @property
+    def path(self) -> str:
+        """The door at which it is put down."""
+        return f"/deposits/{self.tenant_id}/{self.request_id}/{self.service}/{self.attempt}/{self.number}"
+
+    @property
+    def sealed_for(self) -> bytes:
+        """What is sealed along with a part, and must be the same when it is opened."""
+        return f"{self.tenant_id}|{self.request_id}|{self.service}|{self.attempt}|{self.number}".encode()
 
 
 class Part(BaseModel):
@@ -61,8 +90,8 @@ class Completion(BaseModel):
 
     parts: Count
     """How many came before: this one's number is one higher, and what was deposited under any other does not count."""
-    attempt: Annotated[int, Field(ge=1)]
-    """The request's attempt that it answers."""
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """Over these parts, in their order (`digest_over`); in hexadecimal."""
     tables: dict[str, TableGiven]
     """Of every table that may be about the person, also where nothing was found."""
 
@@ -84,19 +113,27 @@ def read_part(plain: bytes) -> Part | Complete:
         raise ValueError("this is no part") from broken
 
 
-def seal_part(key: bytes, plain: bytes, *, tenant_id: UUID, request_id: UUID, service: str, number: int) -> bytes:
+def digest_of(plain: bytes) -> bytes:
+    """SHA-256 of a part before it is sealed."""
+    return hashlib.sha256(plain).digest()
+
+
+def digest_over(digests: Iterable[bytes], *, after: bytes = NO_PARTS) -> bytes:
+    """The digest over parts: from one to the next, SHA-256 over what came before and the part's own digest."""
+    for digest in digests:
+        after = hashlib.sha256(after + digest).digest()
+    return after
+
+
+def seal_part(key: bytes, plain: bytes, place: Place) -> bytes:
     """`plain` under AES-256-GCM, the nonce first; it opens in its own place alone."""
     nonce = os.urandom(_NONCE)
-    return nonce + AESGCM(key).encrypt(nonce, plain, _place(tenant_id, request_id, service, number))
+    return nonce + AESGCM(key).encrypt(nonce, plain, place.sealed_for)
 
 
-def open_part(key: bytes, sealed: bytes, *, tenant_id: UUID, request_id: UUID, service: str, number: int) -> bytes:
+def open_part(key: bytes, sealed: bytes, place: Place) -> bytes:
     """The part as it was; raises `SealBrokenError` for what this service did not seal for this place."""
     try:
-        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _place(tenant_id, request_id, service, number))
+        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], place.sealed_for)
     except (InvalidTag, ValueError) as broken:  # ValueError: too short to have been sealed
-        raise SealBrokenError(f"{service} {number}") from broken
-
-
-def _place(tenant_id: UUID, request_id: UUID, service: str, number: int) -> bytes:
-    return f"{tenant_id}|{request_id}|{service}|{number}".encode()
+        raise SealBrokenError(f"{place.service} {place.number}") from broken

@@ -20,7 +20,7 @@ from tests.journeys.whole_set import whole_set
 from tests.support.waiting import until
 
 SECTIONS = ("Five minutes", "A provider to play with")
-SECONDS = 90
+SECONDS = 240
 
 # Whoever follows the tour gives things two seconds; here they take as long as they take. One second is for a stream
 # to be open, which nothing tells.

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.opening_hours import (
+    DAY,
     FORESEEN,
     Interval,
     OverlapError,
@@ -65,6 +66,20 @@ def test_the_clock_on_the_wall_counts_and_not_that_of_the_caller() -> None:
     assert is_open(OFFICE, datetime(2026, 11, 23, 20, 59, tzinfo=UTC))
     assert not is_open(OFFICE, datetime(2026, 11, 23, 21, 0, tzinfo=UTC))
     assert is_open(OFFICE, datetime(2026, 11, 23, 20, 59, tzinfo=UTC).astimezone(ZoneInfo("Asia/Tokyo")))
+
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+@pytest.mark.parametrize("now", [FIRST, FIRST + DAY, LAST - DAY, LAST])
+def test_where_calendars_end_it_is_closed(zone: str, now: datetime) -> None:
+    always = schedule(zone, ALWAYS, holidays_of="PT")
+    assert not is_open(always, now)
+    opened = next_opening(always, now)
+    assert opened is None or opened > now
+    assert open_seconds(always, now, now) == 0
+    assert open_seconds(schedule(zone, ALWAYS), datetime(9999, 9, 30, tzinfo=UTC), LAST) == DAY.total_seconds()
 
 
 @pytest.mark.parametrize(("now", "opens"), [

@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -38,6 +38,9 @@ from shared.rights import (
     Holdings,
     Part,
     Person,
+    Place,
+    digest_of,
+    digest_over,
     open_part,
     read_part,
     seal_part,
@@ -220,6 +223,12 @@ class Privacy:
         return [read_part(self.taken[number]) for number in sorted(self.taken)]
 
     @property
+    def digest(self) -> str:
+        """Over all that was taken before the completion."""
+        *parts, _ = (self.taken[number] for number in sorted(self.taken))
+        return digest_over(map(digest_of, parts)).hex()
+
+    @property
     def rows(self) -> list[Row]:
         return [row for part in self.parts if isinstance(part, Part) for row in part.rows]
 
@@ -231,18 +240,20 @@ class Privacy:
 
     async def __call__(self, call: httpx.Request) -> httpx.Response:
         self.calls += 1
-        deposits, tenant_id, request_id, service, number = call.url.path.strip("/").split("/")
+        deposits, tenant_id, request_id, service, *counted = call.url.path.strip("/").split("/")
+        attempt, number = map(int, counted)
         sealed = await call.aread()
         assert (call.method, deposits, call.headers["content-type"]) == ("PUT", "deposits", "application/octet-stream")
         assert len(sealed) <= PART_BYTES
-        place = {"tenant_id": UUID(tenant_id), "request_id": UUID(request_id), "service": service}
+        assert attempt == self.request.attempt
+        place = Place(UUID(tenant_id), UUID(request_id), service, attempt, number)
         if self.answers:
             answer = self.answers.pop(0)
             if isinstance(answer, Exception):
                 raise answer
             return httpx.Response(answer)
-        self.taken[int(number)] = open_part(KEY, sealed, **place, number=int(number))  # type: ignore[arg-type]
-        if int(number) == self.silent_at:
+        self.taken[number] = open_part(KEY, sealed, place)
+        if number == self.silent_at:
             self.is_silent.set()
             await asyncio.Event().wait()
         return httpx.Response(204)
@@ -317,7 +328,7 @@ class TestDeposits:
         await ingest.keep(b"of another", sender_ref="anothers")
         privacy = await ingest.hand_over(asked(tenant_id, attempt=2))
         assert [row["body"] for row in privacy.rows] == [{"item": {"text": "mine"}}, "Olá", "/wA="]
-        assert (privacy.completion.parts, privacy.completion.attempt) == (1, 2)
+        assert (privacy.completion.parts, privacy.completion.digest) == (1, privacy.digest)
         raw_events = privacy.completion.tables["raw_events"]
         assert (raw_events.rows, raw_events.categories) == (3, {"body": "message.content"})
         assert privacy.completion.tables["dead_letters"].rows == 0
@@ -331,6 +342,7 @@ class TestDeposits:
         assert [row["body"].encode() for row in privacy.rows] == bodies
         assert list(privacy.taken) == list(range(1, len(privacy.taken) + 1))
         assert len(privacy.taken) == privacy.completion.parts + 1 >= 4
+        assert privacy.completion.digest == privacy.digest
         assert privacy.completion.tables["raw_events"].rows == 10
 
     async def test_a_row_longer_than_a_part_comes_in_pieces(self, ingest: Ingest, tenant_id: UUID) -> None:
@@ -414,7 +426,7 @@ class TestDeposits:
         again = asked(tenant_id, request_id=first.request_id, attempt=2)
         await hear(SERVICES["ingest"], ingest.database, first, now=datetime.now(UTC))
         privacy = await ingest.hand_over(again)
-        assert (privacy.calls, privacy.completion.attempt) == (1, 2)
+        assert privacy.calls == 1
 
     async def test_a_key_that_does_not_open_is_told_by_a_dead_letter(self, ingest: Ingest, tenant_id: UUID) -> None:
         privacy = await ingest.hand_over(asked(tenant_id, Sealer(bytes(32))))
@@ -423,24 +435,31 @@ class TestDeposits:
         assert not privacy.calls
 
 
-PLACE: dict[str, Any] = {"tenant_id": UUID(int=1), "request_id": UUID(int=2), "service": "ingest", "number": 1}
+PLACE = Place(tenant_id=UUID(int=1), request_id=UUID(int=2), service="ingest", attempt=1, number=1)
 
 
 class TestParts:
     @pytest.mark.parametrize(
-        "elsewhere", [{"tenant_id": UUID(int=3)}, {"request_id": UUID(int=3)}, {"service": "routing"}, {"number": 2}]
+        "elsewhere",
+        [
+            {"tenant_id": UUID(int=3)},
+            {"request_id": UUID(int=3)},
+            {"service": "routing"},
+            {"attempt": 2},
+            {"number": 2},
+        ],
     )
     def test_a_part_opens_in_its_own_place_alone(self, elsewhere: Row) -> None:
-        sealed = seal_part(KEY, b"plain", **PLACE)
-        assert open_part(KEY, sealed, **PLACE) == b"plain"
+        sealed = seal_part(KEY, b"plain", PLACE)
+        assert open_part(KEY, sealed, PLACE) == b"plain"
         with pytest.raises(SealBrokenError):
-            open_part(KEY, sealed, **PLACE | elsewhere)
+            open_part(KEY, sealed, replace(PLACE, **elsewhere))
 
     @given(sealed=st.binary(max_size=60))
     @settings(max_examples=100, deadline=None, derandomize=True, database=None)
     def test_what_was_never_sealed_does_not_open(self, sealed: bytes) -> None:
         with pytest.raises(SealBrokenError):
-            open_part(KEY, sealed, **PLACE)
+            open_part(KEY, sealed, PLACE)
 
     @pytest.mark.parametrize("plain", [b"", b"[]", b"7", b'{"table": 1}', b'{"complete": {}}', b'{"rows": []}'])
     def test_what_is_no_part_is_refused(self, plain: bytes) -> None:

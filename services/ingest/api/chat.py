@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, cast
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
-from fastapi.routing import APIRoute
 from sqlalchemy import Row
 from starlette.types import Message, Send
 
@@ -35,21 +34,20 @@ from shared.http import (
     AS_IT_COMES,
     EVENT_STREAM,
     Caller,
-    Desk,
     Limit,
     NotFound,
     Page,
     Pages,
+    StreamRoute,
     TransactionRoute,
     Work,
     requires,
+    send_in_time,
 )
 from shared.service import Kernel
 
 RETRY_MS = 2000
 """How long a page waits before it listens again."""
-SEND_SECONDS = 30
-"""How long a page may take for what it is sent."""
 
 ReadConversations = Annotated[Caller, Depends(requires("conversations:read"))]
 
@@ -95,33 +93,17 @@ Visit = Annotated[ChatSession, Depends(_visit(for_update=False))]
 HeldVisit = Annotated[ChatSession, Depends(_visit(for_update=True))]
 
 
-class _StreamRoute(APIRoute):
-    """A route that knows its caller and leaves transactions to its endpoint: none stays open while a page listens."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        act = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            desk: Desk = request.app.state.desk
-            request.state.caller = await desk.callers.identify(request)
-            return await act(request)
-
-        return handle
-
-
 class _Events(StreamingResponse):
     """Server-sent events (WHATWG HTML, §9.2), whose source is closed with them."""
 
     media_type = EVENT_STREAM
 
     async def stream_response(self, send: Send) -> None:
-        async def send_in_time(message: Message) -> None:
-            # Who does not take what he is sent would keep it in memory; he can come again.
-            async with asyncio.timeout(SEND_SECONDS):
-                await send(message)
+        async def give(message: Message) -> None:
+            await send_in_time(message, send)
 
         async with aclosing(cast("AsyncGenerator[str]", self.body_iterator)):
-            await super().stream_response(send_in_time)
+            await super().stream_response(give)
 
 
 _PUBLIC: Mapping[str, Any] = {
@@ -131,7 +113,7 @@ _PUBLIC: Mapping[str, Any] = {
 }
 
 chat = APIRouter(**_PUBLIC, route_class=TransactionRoute)
-chat_events = APIRouter(**_PUBLIC, route_class=_StreamRoute)
+chat_events = APIRouter(**_PUBLIC, route_class=StreamRoute)
 chat_sessions = APIRouter(prefix="/chat-sessions", route_class=TransactionRoute, tags=["Conversations"])
 
 

@@ -1,5 +1,6 @@
 """What became of messages that were sent: told by the provider's answers and webhooks, in any order and repeatedly."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -50,6 +51,11 @@ def news_of(
         error_title=report.error_title,
         trace=trace,
     )
+
+
+def text_digest(text: str) -> bytes:
+    """By what the words of a notice are known when they are not kept any more."""
+    return hashlib.sha256(text.encode()).digest()
 
 
 class _Settling:

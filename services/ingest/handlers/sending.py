@@ -21,7 +21,7 @@ from services.ingest.channels.sending import (
 )
 from services.ingest.clients import Clients, Gate, Gates
 from services.ingest.handlers.channels import open_credentials
-from services.ingest.handlers.deliveries import settle_sends
+from services.ingest.handlers.deliveries import settle_sends, text_digest
 from services.ingest.models import Send
 from services.ingest.store import DueSend, News, NewSend
 from shared.bus.retry import Poison
@@ -205,6 +205,7 @@ def _notice(event: NoticeQueued) -> NewSend:
         contact_id=event.subject_id,
         recipient=[address.model_dump() for address in event.recipient],
         content={"type": "text", "text": event.text},
+        text_digest=text_digest(event.text),
         reply_to=None,
         queued_at=event.queued_at,
     )
@@ -221,6 +222,7 @@ def _message(event: MessageQueued) -> NewSend:
         contact_id=event.contact_id,
         recipient=[address.model_dump() for address in event.recipient],
         content=event.content.model_dump(mode="json", exclude_defaults=True) | {"type": event.content.type},
+        text_digest=None,
         reply_to=event.reply_to,
         queued_at=event.queued_at,
     )

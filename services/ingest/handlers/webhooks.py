@@ -21,7 +21,7 @@ from services.ingest.domain import (
     Whereabouts,
 )
 from services.ingest.handlers.channels import KnownChannel, open_credentials, siblings_of
-from services.ingest.handlers.deliveries import news_of, settle_sends
+from services.ingest.handlers.deliveries import news_of, settle_sends, text_digest
 from services.ingest.models import ChatSession
 from services.ingest.store import Echo
 from shared.db import Database, UnitOfWork, is_conflict, is_unique_violation
@@ -148,14 +148,14 @@ async def _without_notices(arrivals: Sequence[Arrival], uow: UnitOfWork) -> Sequ
             arrival.row.tenant_id,
             arrival.row.channel_id,
             arrival.meaning.provider_message_id,
-            arrival.meaning.content.text,
+            text_digest(arrival.meaning.content.text) if arrival.meaning.content.text is not None else None,
         )
         for arrival in arrivals
         if isinstance(arrival.meaning, MessageReceived) and arrival.meaning.direction == "outbound"
     }
     if not echoes:
         return arrivals
-    notices = await store.echoes_of_notices(echoes.values(), uow.session)
+    notices = await store.echoes_of_notices(echoes.values(), uow.now, uow.session)
     return [_emptied(one) if echoes.get(one.row.id) in notices else one for one in arrivals]
 
 

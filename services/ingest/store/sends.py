@@ -3,17 +3,20 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from services.ingest.channels.sending import QUEUED
+from services.ingest.channels.sending import QUEUED, UNKNOWN
 from services.ingest.models import Channel, DeliveryStatus, Send
 from shared.db import Rowset
+
+ECHOED_WITHIN: Final = timedelta(hours=1)
+"""So long after a notice whose outcome is not known, what says the same is its echo."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,6 +41,8 @@ class NewSend:
     contact_id: UUID
     recipient: list[dict[str, Any]] = field(repr=False)
     content: dict[str, Any] = field(repr=False)
+    text_digest: bytes | None
+    """Of a notice."""
     reply_to: str | None
     queued_at: datetime
 
@@ -98,7 +103,8 @@ class Echo:
     tenant_id: UUID
     channel_id: UUID
     provider_message_id: str
-    text: str | None = field(repr=False)
+    text_digest: bytes | None
+    """SHA-256 of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,7 @@ _NEW = Rowset(
     contact_id="uuid",
     recipient="jsonb",
     content="jsonb",
+    text_digest="bytea",
     reply_to="text",
     queued_at="timestamptz",
 )
@@ -179,16 +186,18 @@ SELECT s.* FROM {_NAMED} JOIN delivery_statuses s USING (tenant_id, channel_id, 
 ORDER BY s.occurred_at
 """)
 
-# A provider may echo what was sent before he has told his id of it: then its words tell what it is.
-_ECHOES = Rowset("echo", tenant_id="uuid", channel_id="uuid", provider_message_id="text", text="text")
+# A provider may echo what was sent before he has told his id of it, or without ever telling it: then its words tell
+# what it is. What says the same long after is somebody else's.
+_ECHOES = Rowset("echo", tenant_id="uuid", channel_id="uuid", provider_message_id="text", text_digest="bytea")
 _OF_NOTICES = text(f"""
-SELECT echo.tenant_id, echo.channel_id, echo.provider_message_id, echo.text FROM {_ECHOES}
+SELECT echo.tenant_id, echo.channel_id, echo.provider_message_id, echo.text_digest FROM {_ECHOES}
 WHERE EXISTS (
   SELECT FROM sends s WHERE s.tenant_id = echo.tenant_id AND s.channel_id = echo.channel_id
     AND s.provider_message_id = echo.provider_message_id AND s.conversation_id IS NULL
 ) OR EXISTS (
   SELECT FROM sends s WHERE s.tenant_id = echo.tenant_id AND s.channel_id = echo.channel_id
-    AND s.conversation_id IS NULL AND s.state = '{QUEUED}' AND s.content->>'text' = echo.text
+    AND s.conversation_id IS NULL AND s.text_digest = echo.text_digest
+    AND s.state IN ('{QUEUED}', '{UNKNOWN.state}') AND (s.state = '{QUEUED}' OR s.changed_at > :unknown_since)
 )
 """)
 
@@ -232,9 +241,10 @@ async def change_sends(sends: Sequence[HeldSend], session: AsyncSession) -> None
     await session.execute(_CHANGE, _CHANGED.of(sends))
 
 
-async def echoes_of_notices(echoes: Iterable[Echo], session: AsyncSession) -> frozenset[Echo]:
+async def echoes_of_notices(echoes: Iterable[Echo], now: datetime, session: AsyncSession) -> frozenset[Echo]:
     """Those of what a provider told to have been sent that are notices of ours."""
-    return frozenset(Echo(*row) for row in await session.execute(_OF_NOTICES, _ECHOES.of(echoes)))
+    told = _ECHOES.of(echoes) | {"unknown_since": now - ECHOED_WITHIN}
+    return frozenset(Echo(*row) for row in await session.execute(_OF_NOTICES, told))
 
 
 async def kept_statuses(sends: Sequence[HeldSend], session: AsyncSession) -> Sequence[DeliveryStatus]:

@@ -10,7 +10,6 @@ from services.metrics import store
 from services.metrics.domain import (
     FIGURES,
     Grouping,
-    Kind,
     Metric,
     NoAnswerError,
     Point,
@@ -18,7 +17,7 @@ from services.metrics.domain import (
     bar_chart,
     check,
     line_chart,
-    stock_span,
+    span,
 )
 from services.metrics.schemas import DefinitionShown, DefinitionsShown, FigureShown, MetricShown
 from shared.db import UnitOfWork
@@ -60,7 +59,7 @@ async def list_metrics() -> DefinitionsShown:
             definition=figure.definition,
             unit=figure.unit,
             group_by=list(figure.groupings),
-            business_hours=figure.kind is Kind.DURATION,
+            business_hours=figure.lasts,
         )
         for metric, figure in FIGURES.items()
     ]
@@ -73,8 +72,16 @@ async def read_metric(name: Metric, caller: ReadMetrics, uow: Work, question: As
 
     What took long is counted when it ended. It is told for a label as often as there are conversations with it, so that
     groups may overlap. Hours are those in force at the time; days are those of the tenant's time zone, and for them 404
-    while that is not known here yet. A backlog by day is told of the last 366 days unless `from` is given. 422 for a
-    span that ends before it begins, for a grouping that the figure has not, and for business hours of a count.
+    while that is not known here yet. Days on which there was nothing are left out.
+
+    A count that is not grouped is of all time; all else is of the last 366 days unless `from` is given, or of those
+    before `to`. Of a backlog, which is that of the end of the span, `from` only says which day is the first.
+
+    Counts are there at once, by channel, day and author too. Durations, the backlog, and counts by queue, agent and
+    label are a second behind, and a tenth of a second for each message and change of a conversation that goes on.
+
+    422 for a span that ends before it begins, for a backlog of more than 3660 days, for a grouping that the figure has
+    not, and for business hours of a count.
     """
     rows = await _rows(name, caller, question, uow)
     figure = FIGURES[name]
@@ -85,16 +92,18 @@ async def read_metric(name: Metric, caller: ReadMetrics, uow: Work, question: As
 async def draw_metric(name: Metric, caller: ReadMetrics, uow: Work, question: Asked) -> Picture:
     """The same figure as a picture: a line over days, a bar for each other group; of durations the median is drawn.
 
-    It is refused where the figure is, with 404 and 422.
+    A day on which nothing was counted is drawn as 0; where nothing took any time, the line is broken. Of more than 30
+    groups the largest are drawn, and it is told how many others there are. It is refused where the figure is, with 404
+    and 422.
     """
     items = [_show(row) for row in await _rows(name, caller, question, uow)]
     figure = FIGURES[name]
     title = name.replace("-", " ").capitalize()
-    if figure.unit is not None:
+    if figure.lasts:
         title += ", median in business hours" if question.business_hours else ", median"
     if question.group_by is not None:
         title += f", by {question.group_by}"
-    points = [Point(_name(item, question), item.count if item.p50 is None else item.p50) for item in items]
+    points = [_point(item, question.group_by) for item in items]
     draw = line_chart if question.group_by is Grouping.DAY else bar_chart
     return Picture(draw(title, figure.definition, points, unit=figure.unit))
 
@@ -103,14 +112,12 @@ async def _rows(metric: Metric, caller: Caller, question: Question, uow: UnitOfW
     figure = FIGURES[metric]
     try:
         check(figure, question)
-        span = stock_span(question, uow.now) if figure.kind is Kind.STOCK else None
+        since, until = span(figure, question, uow.now)
     except NoAnswerError as refused:
         raise Invalid(errors=[{"pointer": f"query:{refused.parameter}", "detail": refused.why}]) from None
     if question.group_by is Grouping.DAY and not await store.is_known(caller.tenant_id, uow.session):
         raise NotFound("The tenant's time zone is not known here yet.")
-    if span is not None:
-        return await store.read_stock(caller.tenant_id, metric, *span, question.group_by, uow.session)
-    return await store.read_figure(caller.tenant_id, metric, figure, question, uow.session)
+    return await store.read_figure(caller.tenant_id, metric, figure, question, since, until, uow.session)
 
 
 def _show(row: Row[Any]) -> FigureShown:
@@ -119,7 +126,8 @@ def _show(row: Row[Any]) -> FigureShown:
     return FigureShown(group=row.group, count=row.count, mean=mean, p50=p50, p90=p90, p95=p95)
 
 
-def _name(item: FigureShown, question: Question) -> str:
-    if item.group is not None:
-        return item.group
-    return "all" if question.group_by is None else "none"
+def _point(item: FigureShown, group_by: Grouping | None) -> Point:
+    value = item.count if item.p50 is None else item.p50
+    if group_by is None:
+        return Point("all", value)
+    return Point(f"no {group_by}", value, nameless=True) if item.group is None else Point(item.group, value)

@@ -1,6 +1,6 @@
 """When a tenant was open: by the hours, the time zone and the holidays that were in force at the time."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +56,7 @@ class Calendar:
         self._hours: dict[UUID | None, list[Hours]] = defaultdict(list)
         for each in sorted(hours, key=lambda one: (one.changed_at, one.version)):
             self._hours[each.queue_id].append(each)
+        self._changes: dict[UUID | None, list[datetime]] = {}
         self._schedules: dict[tuple[UUID | None, datetime, int], Schedule] = {}
 
     def open_seconds(self, queue_id: UUID | None, start: datetime, end: datetime) -> float:
@@ -70,9 +71,16 @@ class Calendar:
 
     def _pieces(self, queue_id: UUID | None, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
         """The time from start to end, cut where anything changed."""
-        changes = {each.changed_at for whose in {queue_id, None} for each in self._hours.get(whose, ())}
-        cuts = sorted(moment for moment in changes.union(self._moved_at) if start < moment < end)
+        changes = self._changes_of(queue_id)
+        cuts = changes[bisect_right(changes, start) : bisect_left(changes, end)]
         return pairwise([start, *cuts, end])
+
+    def _changes_of(self, queue_id: UUID | None) -> list[datetime]:
+        """When the hours that hold for a queue may have changed, one after the other."""
+        if queue_id not in self._changes:
+            changes = {each.changed_at for whose in {queue_id, None} for each in self._hours.get(whose, ())}
+            self._changes[queue_id] = sorted(changes.union(self._moved_at))
+        return self._changes[queue_id]
 
     def _schedule(self, queue_id: UUID | None, at: datetime) -> Schedule | None:
         hours = self._in_force(queue_id, at) or self._in_force(None, at)

@@ -15,9 +15,9 @@ class FactKind(StrEnum):
     MESSAGE_SENT = "message sent"
     """By a human: one of the staff, or whoever wrote in the provider's own app."""
     CONVERSATION_CHANGED = "conversation changed"
+    CONVERSATION_REASSIGNED = "conversation reassigned"
+    """Taken from its agent for another, who is given it with the next fact."""
     CONVERSATION_UNASSIGNED = "conversation unassigned"
-    CONVERSATION_TAKEN_BACK = "conversation taken back"
-    """Unassigned, and waiting again from then on."""
     CONVERSATION_QUEUED = "conversation queued"
     CONVERSATION_ASSIGNED = "conversation assigned"
     CONVERSATION_RESOLVED = "conversation resolved"
@@ -32,17 +32,17 @@ class Fact(NamedTuple):
     conversation_id: UUID
     channel_id: UUID
     happened_at: datetime
+    """When it was told, for of one conversation that is the order of what happened; of a message, when it was sent."""
     channel_kind: str | None = None
     queue_id: UUID | None = None
     agent_id: UUID | None = None
     """Who answers from then on, or no more, or who wrote: a member of the staff, or an API key."""
     labels: Sequence[str] | None = None
     """Those that the conversation has from then on; None leaves them as they were."""
+    status: str | None = None
+    """That it has from then on; None leaves it as it was."""
 
 
-_ORDER = {kind: place for place, kind in enumerate(FactKind)}
-
-
-def in_order(fact: Fact) -> tuple[datetime, int, UUID]:
-    """By what facts are sorted: those of one moment by their kinds, so that an agent is let go before one is given."""
-    return fact.happened_at, _ORDER[fact.kind], fact.event_id
+def in_order(fact: Fact) -> tuple[datetime, UUID]:
+    """By what facts are sorted: those of one transaction bear one time, and ids in the order in which it told them."""
+    return fact.happened_at, fact.event_id

@@ -8,7 +8,10 @@ from uuid import UUID
 
 from services.metrics.domain.calendar import Calendar
 from services.metrics.domain.facts import Fact, FactKind, in_order
-from services.metrics.domain.figures import FIGURES, Kind, Metric
+from services.metrics.domain.figures import FIGURES, Metric
+
+_OPEN: Final = "open"
+_RESOLVED: Final = "resolved"
 
 
 class Measure(NamedTuple):
@@ -49,7 +52,7 @@ class _Draft(NamedTuple):
     began_at: datetime
     agent_id: UUID | None
     queue_id: UUID | None
-    """None for the one in which the conversation waited last."""
+    """None for the one in which the conversation is last in this cycle."""
 
 
 @dataclass(slots=True)
@@ -59,16 +62,16 @@ class _Cycle:
     number: int
     labels: tuple[str, ...] = ()
     began: Fact | None = None
-    """None of a conversation of which only others have told."""
+    """None of a conversation of which it was not told yet that it began."""
     written_at: datetime | None = None
     """When the customer wrote first."""
     unanswered_since: datetime | None = None
     replied: bool = False
     replied_automatically: bool = False
     queue_id: UUID | None = None
-    """In which it waited last."""
+    """In which it was last."""
     agent_id: UUID | None = None
-    """Who answered last."""
+    """To whom it was given last."""
     ended_at: datetime | None = None
     drafts: list[_Draft] = field(default_factory=list)
 
@@ -83,8 +86,13 @@ class _Cycle:
         agent_id: UUID | None = None,
         queue_id: UUID | None = None,
     ) -> None:
-        """What began then ends with this fact."""
-        self.drafts.append(_Draft(metric, fact, since, agent_id, queue_id))
+        """What began then ends with this fact, in this queue or else in the one in which it is just now."""
+        self.drafts.append(_Draft(metric, fact, since, agent_id, queue_id or self.queue_id))
+
+    def write(self, at: datetime) -> None:
+        """The customer writes."""
+        self.written_at = self.written_at or at
+        self.unanswered_since = self.unanswered_since or at
 
 
 class _Story:
@@ -92,87 +100,101 @@ class _Story:
 
     def __init__(self) -> None:
         self.cycles = [_Cycle(1)]
+        self._status = _OPEN
+        self._written_at: datetime | None = None
+        """When the customer wrote first after it was resolved: a moment before it is reopened for that."""
         self._waiting_since: datetime | None = None
         self._assigned: Fact | None = None
 
     def opened(self, fact: Fact) -> None:
-        self._going_on(fact).count(Metric.CONVERSATIONS_OPENED, fact)
+        self._begin(Metric.CONVERSATIONS_OPENED, fact)
 
     def reopened(self, fact: Fact) -> None:
-        cycle = self._going_on(fact)
-        cycle.count(Metric.CONVERSATIONS_REOPENED, fact)
-        self.changed(fact)
+        if self._cycle.ended_at is not None:
+            self.cycles.append(_Cycle(self._cycle.number + 1, self._cycle.labels))
+        if self._written_at is not None:
+            self._cycle.write(self._written_at)
+        self._status, self._written_at = _OPEN, None
+        self._label(fact)
+        self._begin(Metric.CONVERSATIONS_REOPENED, fact)
 
     def changed(self, fact: Fact) -> None:
-        if fact.labels is not None:
-            self._cycle.labels = tuple(fact.labels)
-
-    def received(self, fact: Fact) -> None:
-        # Who writes in a resolved conversation does so a moment before it is reopened for it.
-        cycle = self._going_on(fact)
-        cycle.written_at = cycle.written_at or fact.happened_at
-        cycle.unanswered_since = cycle.unanswered_since or fact.happened_at
-
-    def replied(self, fact: Fact) -> None:
-        cycle = self._answered(fact)
-        if cycle is None:
-            return
-        if not cycle.replied:
-            cycle.end(Metric.FIRST_REPLY_TIME, _beginning(cycle, fact), fact, fact.agent_id)
-        elif cycle.unanswered_since is not None:
-            cycle.end(Metric.NEXT_REPLY_TIME, cycle.unanswered_since, fact, fact.agent_id)
-        cycle.replied, cycle.unanswered_since = True, None
-
-    def replied_automatically(self, fact: Fact) -> None:
-        cycle = self._answered(fact)
-        if cycle is not None and not cycle.replied_automatically:
-            cycle.end(Metric.FIRST_AUTOMATIC_REPLY_TIME, _beginning(cycle, fact), fact)
-            cycle.replied_automatically = True
-
-    def queued(self, fact: Fact) -> None:
-        self._cycle.queue_id = fact.queue_id
-        self._waiting_since = fact.happened_at
-
-    def assigned(self, fact: Fact) -> None:
-        cycle = self._cycle
-        cycle.queue_id = fact.queue_id or cycle.queue_id
-        if self._waiting_since is not None:
-            cycle.end(Metric.WAITING_TIME, self._waiting_since, fact, queue_id=cycle.queue_id)
-        self._let_go(fact)
-        self._waiting_since, self._assigned, cycle.agent_id = None, fact, fact.agent_id
-
-    def unassigned(self, fact: Fact) -> None:
-        if self._assigned is not None and self._assigned.agent_id == fact.agent_id:
-            self._let_go(fact)
-
-    def taken_back(self, fact: Fact) -> None:
-        self.unassigned(fact)
-        self._waiting_since = fact.happened_at
+        self._status = fact.status or self._status
+        self._label(fact)
+        self._wait(fact)
 
     def resolved(self, fact: Fact) -> None:
         cycle = self._cycle
         cycle.count(Metric.CONVERSATIONS_RESOLVED, fact, cycle.agent_id)
         if cycle.began is not None and cycle.ended_at is None:
-            cycle.end(Metric.RESOLUTION_TIME, _beginning(cycle, fact), fact, cycle.agent_id)
+            cycle.end(Metric.RESOLUTION_TIME, cycle.written_at or cycle.began.happened_at, fact, cycle.agent_id)
             cycle.ended_at = fact.happened_at
         self._let_go(fact)
-        self._waiting_since = None
-        self.changed(fact)
+        self._status = _RESOLVED
+        self._label(fact)
+        self._wait(fact)
+
+    def received(self, fact: Fact) -> None:
+        if self._status == _RESOLVED:
+            self._written_at = self._written_at or fact.happened_at
+        else:
+            self._cycle.write(fact.happened_at)
+
+    def replied(self, fact: Fact) -> None:
+        cycle = self._cycle
+        if self._status != _RESOLVED and cycle.unanswered_since is not None:
+            metric = Metric.NEXT_REPLY_TIME if cycle.replied else Metric.FIRST_REPLY_TIME
+            cycle.end(metric, cycle.unanswered_since, fact, fact.agent_id)
+            cycle.replied, cycle.unanswered_since = True, None
+
+    def replied_automatically(self, fact: Fact) -> None:
+        cycle = self._cycle
+        if self._status != _RESOLVED and cycle.written_at is not None and not cycle.replied_automatically:
+            cycle.end(Metric.FIRST_AUTOMATIC_REPLY_TIME, cycle.written_at, fact)
+            cycle.replied_automatically = True
+
+    # Routing hears later that a conversation is resolved: what it decides of one that is concerns nobody.
+
+    def queued(self, fact: Fact) -> None:
+        if self._status != _RESOLVED:
+            self._cycle.queue_id = fact.queue_id
+            self._wait(fact)
+
+    def assigned(self, fact: Fact) -> None:
+        if self._status == _RESOLVED:
+            return
+        cycle = self._cycle
+        cycle.queue_id = fact.queue_id or cycle.queue_id
+        if self._waiting_since is not None:
+            cycle.end(Metric.WAITING_TIME, self._waiting_since, fact)
+        self._let_go(fact)
+        self._waiting_since, self._assigned, cycle.agent_id = None, fact, fact.agent_id
+
+    def reassigned(self, fact: Fact) -> None:
+        if self._assigned is not None and self._assigned.agent_id == fact.agent_id:
+            self._let_go(fact)
+
+    def unassigned(self, fact: Fact) -> None:
+        self.reassigned(fact)
+        self._wait(fact)
 
     @property
     def _cycle(self) -> _Cycle:
         return self.cycles[-1]
 
-    def _going_on(self, fact: Fact) -> _Cycle:
-        """The cycle that is not over; a new one when the last is."""
-        if self._cycle.ended_at is not None:
-            self.cycles.append(_Cycle(self._cycle.number + 1, self._cycle.labels))
+    def _begin(self, metric: Metric, fact: Fact) -> None:
         self._cycle.began = self._cycle.began or fact
-        return self._cycle
+        self._cycle.count(metric, fact)
+        self._wait(fact)
 
-    def _answered(self, fact: Fact) -> _Cycle | None:
-        """The cycle in which an answer counts; none once it is over."""
-        return self._going_on(fact) if self._cycle.ended_at is None else None
+    def _label(self, fact: Fact) -> None:
+        if fact.labels is not None:
+            self._cycle.labels = tuple(fact.labels)
+
+    def _wait(self, fact: Fact) -> None:
+        """It waits from now on, unless it did before, if it is open and nobody answers it; else it waits no more."""
+        waits = self._status == _OPEN and self._assigned is None
+        self._waiting_since = (self._waiting_since or fact.happened_at) if waits else None
 
     def _let_go(self, fact: Fact) -> None:
         given, self._assigned = self._assigned, None
@@ -190,14 +212,9 @@ _TOLD: Final[Mapping[FactKind, Callable[[_Story, Fact], None]]] = {
     FactKind.AUTOMATIC_MESSAGE_SENT: _Story.replied_automatically,
     FactKind.CONVERSATION_QUEUED: _Story.queued,
     FactKind.CONVERSATION_ASSIGNED: _Story.assigned,
+    FactKind.CONVERSATION_REASSIGNED: _Story.reassigned,
     FactKind.CONVERSATION_UNASSIGNED: _Story.unassigned,
-    FactKind.CONVERSATION_TAKEN_BACK: _Story.taken_back,
 }
-
-
-def _beginning(cycle: _Cycle, fact: Fact) -> datetime:
-    """When the customer wrote first, else when it began."""
-    return cycle.written_at or (cycle.began or fact).happened_at
 
 
 def _measures(cycle: _Cycle, calendar: Calendar) -> Iterator[Measure]:
@@ -210,7 +227,7 @@ def _measures(cycle: _Cycle, calendar: Calendar) -> Iterator[Measure]:
 
 def _measure(draft: _Draft, ended_at: datetime | None, cycle: _Cycle, calendar: Calendar) -> Measure:
     fact, queue_id = draft.fact, draft.queue_id or cycle.queue_id
-    lasted = FIGURES[draft.metric].kind is Kind.DURATION and ended_at is not None
+    lasts = FIGURES[draft.metric].lasts
     return Measure(
         fact_id=fact.event_id,
         metric=draft.metric,
@@ -219,7 +236,7 @@ def _measure(draft: _Draft, ended_at: datetime | None, cycle: _Cycle, calendar: 
         cycle=cycle.number,
         began_at=draft.began_at,
         ended_at=ended_at,
-        business_seconds=calendar.open_seconds(queue_id, draft.began_at, ended_at) if lasted and ended_at else None,
+        business_seconds=calendar.open_seconds(queue_id, draft.began_at, ended_at) if lasts and ended_at else None,
         channel_id=fact.channel_id,
         queue_id=queue_id,
         agent_id=draft.agent_id,

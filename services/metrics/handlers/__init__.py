@@ -10,7 +10,7 @@ from services.metrics.handlers.facts import (
     know_tenants,
     measure_again,
     note_assignments,
-    note_labels,
+    note_changes,
     note_queues,
     note_withdrawals,
 )
@@ -38,7 +38,7 @@ __all__ = [
     "measure_continually",
     "measure_due",
     "note_assignments",
-    "note_labels",
+    "note_changes",
     "note_queues",
     "note_withdrawals",
     "remeasure_all",

@@ -41,58 +41,52 @@ class MeasureAgain(Job):
 
 
 async def count_messages(events: Sequence[MessageAdded], uow: UnitOfWork) -> None:
-    await _log([_fact(event, _kind_of(event), event.sent_at, agent_id=_author(event)) for event in events], uow)
-
-
-async def count_openings(events: Sequence[ConversationOpened], uow: UnitOfWork) -> None:
-    await _log([_fact(event, FactKind.CONVERSATION_OPENED, event.opened_at) for event in events], uow)
-
-
-async def count_reopenings(events: Sequence[ConversationReopened], uow: UnitOfWork) -> None:
-    kind = FactKind.CONVERSATION_REOPENED
-    await _log([_fact(event, kind, event.reopened_at, labels=event.labels) for event in events], uow)
-
-
-async def count_resolutions(events: Sequence[ConversationResolved], uow: UnitOfWork) -> None:
-    kind = FactKind.CONVERSATION_RESOLVED
-    await _log([_fact(event, kind, event.resolved_at, labels=event.labels) for event in events], uow)
-
-
-async def note_labels(events: Sequence[ConversationChanged], uow: UnitOfWork) -> None:
-    """How a conversation is labelled from then on."""
-    kind = FactKind.CONVERSATION_CHANGED
-    await _log([_fact(event, kind, event.changed_at, labels=event.labels) for event in events], uow)
-
-
-async def note_queues(events: Sequence[ConversationQueued], uow: UnitOfWork) -> None:
-    """A conversation waits from when it was queued first: what was taken back keeps its age."""
-    kind = FactKind.CONVERSATION_QUEUED
-    await _log([_fact(event, kind, event.queued_at, queue_id=event.queue_id) for event in events], uow)
-
-
-async def note_assignments(events: Sequence[ConversationAssigned], uow: UnitOfWork) -> None:
-    """An agent answers from then on."""
+    """A message counts when it was sent; a provider's clock that is ahead is not believed."""
     facts = [
         _fact(
             event,
-            FactKind.CONVERSATION_ASSIGNED,
-            event.assigned_at,
-            queue_id=event.queue_id,
-            agent_id=event.agent_id,
+            _kind_of(event),
+            agent_id=_author(event),
+            happened_at=min(event.sent_at, event.envelope.occurred_at),
         )
         for event in events
     ]
     await _log(facts, uow)
 
 
+async def count_openings(events: Sequence[ConversationOpened], uow: UnitOfWork) -> None:
+    await _log([_fact(event, FactKind.CONVERSATION_OPENED) for event in events], uow)
+
+
+async def count_reopenings(events: Sequence[ConversationReopened], uow: UnitOfWork) -> None:
+    await _log([_fact(event, FactKind.CONVERSATION_REOPENED, labels=event.labels) for event in events], uow)
+
+
+async def count_resolutions(events: Sequence[ConversationResolved], uow: UnitOfWork) -> None:
+    await _log([_fact(event, FactKind.CONVERSATION_RESOLVED, labels=event.labels) for event in events], uow)
+
+
+async def note_changes(events: Sequence[ConversationChanged], uow: UnitOfWork) -> None:
+    """How a conversation is labelled from then on, and whether it is open."""
+    kind = FactKind.CONVERSATION_CHANGED
+    await _log([_fact(event, kind, labels=event.labels, status=event.status) for event in events], uow)
+
+
+async def note_queues(events: Sequence[ConversationQueued], uow: UnitOfWork) -> None:
+    """In which queue a conversation is from then on; since when it waits is told by what it is and who answers it."""
+    await _log([_fact(event, FactKind.CONVERSATION_QUEUED, queue_id=event.queue_id) for event in events], uow)
+
+
+async def note_assignments(events: Sequence[ConversationAssigned], uow: UnitOfWork) -> None:
+    """An agent answers from then on."""
+    kind = FactKind.CONVERSATION_ASSIGNED
+    await _log([_fact(event, kind, queue_id=event.queue_id, agent_id=event.agent_id) for event in events], uow)
+
+
 async def note_withdrawals(events: Sequence[ConversationUnassigned], uow: UnitOfWork) -> None:
-    """An agent answers no more; what was taken back from him waits again."""
-    kinds = {True: FactKind.CONVERSATION_TAKEN_BACK, False: FactKind.CONVERSATION_UNASSIGNED}
-    facts = [
-        _fact(event, kinds[event.reason == "taken_back"], event.unassigned_at, agent_id=event.agent_id)
-        for event in events
-    ]
-    await _log(facts, uow)
+    """An agent answers no more: another does, or nobody."""
+    kinds = {True: FactKind.CONVERSATION_REASSIGNED, False: FactKind.CONVERSATION_UNASSIGNED}
+    await _log([_fact(event, kinds[event.reason == "reassigned"], agent_id=event.agent_id) for event in events], uow)
 
 
 async def keep_hours(events: Sequence[BusinessHoursChanged], uow: UnitOfWork) -> None:
@@ -149,7 +143,13 @@ async def _log(facts: Sequence[Fact], uow: UnitOfWork) -> None:
     await store.log_facts(facts, uow.now, uow.session)
 
 
-def _fact(event: OfConversation | OfCase, kind: FactKind, happened_at: datetime, **fields: Any) -> Fact:
+def _fact(
+    event: OfConversation | OfCase, kind: FactKind, *, happened_at: datetime | None = None, **fields: Any
+) -> Fact:
+    """What happened when it was told: its time was taken under the lock of the conversation, in the order of commits.
+
+    The times that events tell by themselves are those at which a transaction began.
+    """
     return Fact(
         event_id=event.envelope.id,
         tenant_id=event.tenant_id,
@@ -157,7 +157,7 @@ def _fact(event: OfConversation | OfCase, kind: FactKind, happened_at: datetime,
         conversation_id=event.conversation_id,
         channel_id=event.channel_id,
         channel_kind=event.channel_kind if isinstance(event, OfConversation) else None,
-        happened_at=happened_at,
+        happened_at=happened_at or event.envelope.occurred_at,
         **fields,
     )
 

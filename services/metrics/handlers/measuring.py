@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -37,12 +37,15 @@ class Remeasured:
     measures: int = 0
     different: int = 0
     """Conversations of which something else was measured before, though all that was heard of them was measured."""
+    unmeasurable: tuple[Which, ...] = ()
+    """Those that could not be measured; what was measured of them before stands."""
 
     def __add__(self, other: "Remeasured") -> "Remeasured":
         return Remeasured(
             self.conversations + other.conversations,
             self.measures + other.measures,
             self.different + other.different,
+            self.unmeasurable + other.unmeasurable,
         )
 
 
@@ -78,12 +81,13 @@ async def measure_due(database: Database, now: datetime) -> int:
 async def _measure(due: Sequence[Which], database: Database, now: datetime) -> int:
     async with database.unit_of_work({which.tenant_id for which in due}, now=now) as uow:
         # Somebody else may have measured it just before.
-        held = [each for each in await store.try_to_hold(due, uow.session, most=AT_ONCE) if each.is_due]
+        tried = await store.try_to_hold(due, uow.session, most=AT_ONCE)
+        held = [each for each in tried if each.due_at is not None and each.due_at <= now]
         if not held:
             return 0
         bounded = _bounded(held)
-        _, facts = await _measure_held(bounded, uow)
-        await store.settle(bounded, facts, uow.session)
+        measured = await _measure_held(bounded, uow)
+        await store.settle(bounded, measured.facts, uow.now, uow.session)
         return len(bounded)
 
 
@@ -102,39 +106,53 @@ async def _measure_one_by_one(due: Sequence[Which], database: Database, now: dat
 
 
 async def remeasure_all(database: Database) -> Remeasured:
-    """Take away everything that was measured and measure it anew, tenant by tenant, while events go on arriving."""
+    """Measure everything anew and put right what differs, tenant by tenant, while events go on arriving."""
     async with database.unit_of_work(()) as uow:
         tenants = await store.measured_tenants(uow.session)
     total = Remeasured()
     for tenant_id in tenants:
         after: UUID | None = None
         while portion := await _next_portion(tenant_id, after, database):
-            total += await _insist(partial(_remeasure, portion, database))
+            total += await _remeasure_all_that_can_be(portion, database)
             after = portion[-1].conversation_id
     return total
 
 
 async def _next_portion(tenant_id: UUID, after: UUID | None, database: Database) -> list[Which]:
     async with database.unit_of_work([tenant_id]) as uow:
-        return await store.next_conversations(tenant_id, after, uow.session, most=AT_ONCE)
+        return await store.next_conversations(tenant_id, after, uow.session, most=AT_ONCE, facts=MOST_FACTS)
+
+
+async def _remeasure_all_that_can_be(portion: Sequence[Which], database: Database) -> Remeasured:
+    """One that cannot be measured must not keep the others from it: they are measured one by one, and it is named."""
+    try:
+        return await _insist(partial(_remeasure, portion, database))
+    except Exception as failure:
+        if is_outage(failure):
+            raise
+        if len(portion) == 1:
+            log.warning("a conversation could not be measured", reason=describe(failure), exc_info=failure)
+            return Remeasured(conversations=1, unmeasurable=tuple(portion))
+    total = Remeasured()
+    for which in portion:
+        total += await _remeasure_all_that_can_be([which], database)
+    return total
 
 
 async def _remeasure(portion: Sequence[Which], database: Database) -> Remeasured:
     """One transaction, so that whoever reads meanwhile sees all figures."""
     async with database.unit_of_work({which.tenant_id for which in portion}) as uow:
         held = await store.hold(portion, uow.session)
-        before = await store.measures_of(portion, uow.session)
-        await store.remove([measure for measures in before.values() for measure in measures], uow.session)
-        made, facts = await _measure_held(held, uow)
+        measured = await _measure_held(held, uow)
         # Whoever was not yet measured by all that is known, may well come out different.
-        clear = {each.which for each in held if not each.is_due}
+        clear = {each.which for each in held if each.due_at is None}
         if await store.is_to_be_marked(portion[0].tenant_id, uow.session):
             clear.clear()
-        clear &= await store.settle(held, facts, uow.session)
+        clear &= await store.settle(held, measured.facts, uow.now, uow.session)
     return Remeasured(
         conversations=len(held),
-        measures=sum(map(len, made.values())),
-        different=sum(before.get(which, set()) != made[which] for which in clear),
+        measures=sum(map(len, measured.made.values())),
+        different=sum(measured.before.get(which, set()) != measured.made[which] for which in clear),
     )
 
 
@@ -149,26 +167,32 @@ async def _insist(remeasure: Callable[[], Awaitable[Remeasured]]) -> Remeasured:
             await asyncio.sleep(IDLE_SECONDS)
 
 
-async def _measure_held(
-    held: Sequence[Held], uow: UnitOfWork
-) -> tuple[Mapping[Which, set[Measure]], Mapping[Which, Sequence[Fact]]]:
-    """Measure them and replace what differs; what it comes to for each, and by which facts."""
+class _Measured(NamedTuple):
+    """By which facts conversations were measured, what was measured of them before, and what is now."""
+
+    facts: Mapping[Which, Sequence[Fact]]
+    before: Mapping[Which, set[Measure]]
+    made: Mapping[Which, set[Measure]]
+
+
+async def _measure_held(held: Sequence[Held], uow: UnitOfWork) -> _Measured:
+    """Measure them, and replace what differs."""
     conversations = [each.which for each in held]
     facts = await store.facts_of(conversations, uow.session)
     calendars = await store.calendars({which.tenant_id for which in conversations}, uow.session)
     before = await store.measures_of(conversations, uow.session)
     # A long conversation takes longer than others should wait for the loop.
-    made = await asyncio.to_thread(_measured, conversations, facts, calendars)
+    made = await asyncio.to_thread(_made, conversations, facts, calendars)
     gone = [measure for which in conversations for measure in before.get(which, set()) - made[which]]
     new = [measure for which in conversations for measure in made[which] - before.get(which, set())]
     if gone:
         await store.remove(gone, uow.session)
     if new:
         await store.add(sorted(new, key=lambda measure: (measure.fact_id, measure.metric)), uow.session)
-    return made, facts
+    return _Measured(facts, before, made)
 
 
-def _measured(
+def _made(
     conversations: Sequence[Which], facts: Mapping[Which, Sequence[Fact]], calendars: Mapping[UUID, Calendar]
 ) -> dict[Which, set[Measure]]:
     return {which: measures_of(facts.get(which, ()), calendars[which.tenant_id]) for which in conversations}

@@ -1,12 +1,12 @@
 """Every query of metrics, tenant first."""
 
-from services.metrics.store.facts import first_versions, keep_hours, know_tenants, log_facts, mark_concerned
-from services.metrics.store.figures import is_known, read_figure, read_stock
+from services.metrics.store.calendars import calendars, first_versions, keep_hours, know_tenants
+from services.metrics.store.facts import log_facts, mark_concerned
+from services.metrics.store.figures import is_known, read_figure
 from services.metrics.store.measures import (
     Held,
     Which,
     add,
-    calendars,
     due,
     facts_of,
     hold,
@@ -42,7 +42,6 @@ __all__ = [
     "next_conversations",
     "put_off",
     "read_figure",
-    "read_stock",
     "remove",
     "settle",
     "try_to_hold",

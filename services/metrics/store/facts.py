@@ -1,6 +1,6 @@
 """Writing down what happened: in sets, each batch of facts with its marks in one statement."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -9,7 +9,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.metrics.domain import Fact, FactKind
-from services.metrics.models import BusinessHours, Tenant
 from shared.db import Rowset
 
 SOON: Final = timedelta(seconds=1)
@@ -29,12 +28,17 @@ _FACTS = Rowset(
     queue_id="uuid",
     agent_id="uuid",
     labels="jsonb",
+    status="text",
 )
-_MARK = """
+LATER: Final = "(CAST(:now AS timestamptz) + greatest(:soon, {facts} * CAST(:pause AS interval)))"
+"""When a conversation is measured of which something was heard just now."""
+
+# What was put off for an hour is due as soon as anything else is heard of it, which may have mended it.
+_MARK = f"""
 INSERT INTO measured_conversations AS c (tenant_id, conversation_id, marks, facts, due_at)
 SELECT tenant_id, conversation_id, 1, 0, CAST(:now AS timestamptz) + :soon FROM concerned
 ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET marks = c.marks + 1,
-  due_at = coalesce(c.due_at, CAST(:now AS timestamptz) + greatest(:soon, c.facts * CAST(:pause AS interval)))
+  due_at = least(c.due_at, {LATER.format(facts="c.facts")})
 """
 _LOG = text(f"""
 WITH given AS MATERIALIZED (SELECT * FROM {_FACTS}),
@@ -58,36 +62,10 @@ WITH concerned AS MATERIALIZED (
 SELECT conversation_id FROM marked ORDER BY conversation_id DESC OFFSET :most - 1
 """)
 
-_TENANTS = Rowset("row", tenant_id="uuid", version="int", time_zone="text", country="text", changed_at="timestamptz")
-_KNOW = text(f"""
-INSERT INTO tenants ({_TENANTS.columns}) SELECT DISTINCT ON (tenant_id, version) {_TENANTS.columns} FROM {_TENANTS}
-ORDER BY tenant_id, version ON CONFLICT (tenant_id, version) DO NOTHING
-""")
-_FIRST = text("""
-SELECT tenant_id, min(version) AS version FROM tenants
-WHERE tenant_id = ANY(CAST(:tenants AS uuid[])) GROUP BY tenant_id
-""")
-
-_HOURS = Rowset(
-    "row",
-    event_id="uuid",
-    tenant_id="uuid",
-    queue_id="uuid",
-    version="int",
-    week="jsonb",
-    exceptions="jsonb",
-    holidays="bool",
-    changed_at="timestamptz",
-)
-_KEEP_HOURS = text(f"""
-INSERT INTO business_hours ({_HOURS.columns}) SELECT {_HOURS.columns} FROM {_HOURS}
-ORDER BY event_id ON CONFLICT (event_id) DO NOTHING
-""")
-
 
 async def log_facts(facts: Sequence[Fact], now: datetime, session: AsyncSession) -> None:
     """Write them down, each once, and have their conversations measured soon."""
-    await session.execute(_LOG, _FACTS.of(facts) | _times(now))
+    await session.execute(_LOG, _FACTS.of(facts) | times(now))
 
 
 async def mark_concerned(
@@ -98,24 +76,10 @@ async def mark_concerned(
     The last one is returned when there may be more.
     """
     values = {"tenant": tenant_id, "kinds": list(FactKind), "since": since, "after": after, "most": most}
-    last: UUID | None = await session.scalar(_MARK_CONCERNED, values | _times(now))
+    last: UUID | None = await session.scalar(_MARK_CONCERNED, values | times(now))
     return last
 
 
-async def know_tenants(tenants: Sequence[Tenant], session: AsyncSession) -> None:
-    """Keep each version of each."""
-    await session.execute(_KNOW, _TENANTS.of(tenants))
-
-
-async def first_versions(tenants: Collection[UUID], session: AsyncSession) -> dict[UUID, int]:
-    """The earliest version that is known of each tenant, if any is."""
-    rows = await session.execute(_FIRST, {"tenants": sorted(tenants)})
-    return {row.tenant_id: row.version for row in rows}
-
-
-async def keep_hours(hours: Sequence[BusinessHours], session: AsyncSession) -> None:
-    await session.execute(_KEEP_HOURS, _HOURS.of(hours))
-
-
-def _times(now: datetime) -> dict[str, datetime | timedelta]:
+def times(now: datetime) -> dict[str, datetime | timedelta]:
+    """The values of `LATER`."""
     return {"now": now, "soon": SOON, "pause": PAUSE}

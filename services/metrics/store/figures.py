@@ -1,6 +1,6 @@
 """The queries behind the figures, tenant first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.metrics.domain import FactKind, Figure, Grouping, Kind, Metric, Question
+from services.metrics.domain import FactKind, Figure, Grouping, Metric, Question, Source
 
 _ZONE: Final = "(SELECT time_zone FROM tenants WHERE tenant_id = :tenant ORDER BY version DESC LIMIT 1)"
 _Queries = dict[Grouping | None, TextClause]
@@ -110,6 +110,14 @@ SELECT day::date::text AS "group", (sum(coalesce(change, 0)) OVER (ORDER BY day)
 FROM days LEFT JOIN by_day USING (day) ORDER BY day
 """)
 
+_QUERIES: Final[Mapping[Source, _Queries]] = {
+    Source.FACTS: _FACTS,
+    Source.MEASURES: _EVENTS,
+    Source.DURATIONS: _DURATIONS,
+    Source.STOCK: _STOCKS,
+    Source.STOCK_BY_DAY: {Grouping.DAY: _STOCK_BY_DAY},
+}
+
 
 async def is_known(tenant_id: UUID, session: AsyncSession) -> bool:
     """Whether the tenant's time zone is known."""
@@ -117,36 +125,24 @@ async def is_known(tenant_id: UUID, session: AsyncSession) -> bool:
 
 
 async def read_figure(
-    tenant_id: UUID, metric: Metric, figure: Figure, question: Question, session: AsyncSession
+    tenant_id: UUID,
+    metric: Metric,
+    figure: Figure,
+    question: Question,
+    since: datetime | None,
+    until: datetime | None,
+    session: AsyncSession,
 ) -> Sequence[Row[Any]]:
-    """In groups, how often, and of a duration mean and percentiles; days are the tenant's."""
+    """In groups, how often or how many, and of a duration mean and percentiles; days are the tenant's.
+
+    A stock is that of the end of the span, or of the end of each of its days.
+    """
     values = {
         "tenant": tenant_id,
         "kinds": list(figure.facts),
         "metric": metric.value,
-        "since": question.since,
-        "until": question.until,
+        "since": since,
+        "until": until,
         "business_hours": question.business_hours,
     }
-    return (await session.execute(_query(figure, question.group_by), values)).all()
-
-
-async def read_stock(
-    tenant_id: UUID, metric: Metric, since: datetime, until: datetime, group_by: Grouping | None, session: AsyncSession
-) -> Sequence[Row[Any]]:
-    """In groups, how many there were at the end of the span; by day, at the end of each day from `since` on."""
-    values = {"tenant": tenant_id, "metric": metric.value, "until": until}
-    if group_by is Grouping.DAY:
-        return (await session.execute(_STOCK_BY_DAY, values | {"since": since})).all()
-    return (await session.execute(_STOCKS[group_by], values)).all()
-
-
-def _query(figure: Figure, group_by: Grouping | None) -> TextClause:
-    match figure.kind:
-        case Kind.DURATION:
-            return _DURATIONS[group_by]
-        # Only with its life is it known of a conversation who answered it, and where.
-        case Kind.EVENTS if group_by in {Grouping.QUEUE, Grouping.AGENT, Grouping.LABEL}:
-            return _EVENTS[group_by]
-        case _:
-            return _FACTS[group_by]
+    return (await session.execute(_QUERIES[figure.read[question.group_by]][question.group_by], values)).all()

@@ -1,7 +1,7 @@
 """The queries behind measuring: which conversations are due, their facts, and what is measured of them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.metrics.domain import Calendar, Fact, FactKind, Hours, Measure, Metric, Place
+from services.metrics.domain import Fact, FactKind, Measure, Metric
+from services.metrics.store.facts import LATER, times
 from shared.db import Rowset
 
 
@@ -30,7 +31,8 @@ class Held:
     marks: int
     facts: int
     """How many there were when it was measured last."""
-    is_due: bool
+    due_at: datetime | None
+    """None while everything is measured."""
 
     @property
     def which(self) -> Which:
@@ -48,12 +50,13 @@ SELECT tenant_id, conversation_id FROM {_WANTED} WHERE pg_try_advisory_xact_lock
 """)
 _WAIT = text(f"SELECT count(pg_advisory_xact_lock({_LOCK})) FROM {_WANTED}")
 _HELD = text(f"""
-SELECT tenant_id, conversation_id, marks, facts, due_at IS NOT NULL AS is_due
+SELECT tenant_id, conversation_id, marks, facts, due_at
 FROM {_WANTED} JOIN measured_conversations USING (tenant_id, conversation_id)
 """)
 
 _FACTS = text(f"""
-SELECT event_id, tenant_id, kind, conversation_id, channel_id, happened_at, channel_kind, queue_id, agent_id, labels
+SELECT event_id, tenant_id, kind, conversation_id, channel_id, happened_at, channel_kind, queue_id, agent_id, labels,
+  status
 FROM {_WANTED} JOIN facts USING (tenant_id, conversation_id)
 """)
 _MEASURES = Rowset(
@@ -78,31 +81,26 @@ DELETE FROM measures AS m USING {_OBSOLETE}
 WHERE m.tenant_id = obsolete.tenant_id AND m.fact_id = obsolete.fact_id AND m.metric = obsolete.metric
 """)
 _ADD = text(f"INSERT INTO measures ({_MEASURES.columns}) SELECT {_MEASURES.columns} FROM {_MEASURES}")
-# Whoever marks it just now is not waited for: it stays due then.
+# Whoever marks it just now is not waited for: it stays due then. What was marked before that is due after the pause
+# that a conversation of its length is given.
 _DONE = Rowset("done", tenant_id="uuid", conversation_id="uuid", marks="int", facts="int")
 _SETTLE = text(f"""
 WITH settled AS MATERIALIZED (
-  SELECT c.tenant_id, c.conversation_id, done.facts
-  FROM {_DONE} JOIN measured_conversations c USING (tenant_id, conversation_id, marks)
+  SELECT c.tenant_id, c.conversation_id, done.facts, c.marks = done.marks AS is_quiet
+  FROM {_DONE} JOIN measured_conversations c USING (tenant_id, conversation_id)
   ORDER BY c.tenant_id, c.conversation_id FOR UPDATE OF c SKIP LOCKED
+), kept AS (
+  UPDATE measured_conversations AS c SET facts = settled.facts,
+    due_at = CASE WHEN NOT is_quiet THEN {LATER.format(facts="settled.facts")} END
+  FROM settled WHERE c.tenant_id = settled.tenant_id AND c.conversation_id = settled.conversation_id
 )
-UPDATE measured_conversations AS c SET due_at = NULL, facts = settled.facts
-FROM settled WHERE c.tenant_id = settled.tenant_id AND c.conversation_id = settled.conversation_id
-RETURNING c.tenant_id, c.conversation_id
+SELECT tenant_id, conversation_id FROM settled WHERE is_quiet
 """)
 _PUT_OFF = text("""
 UPDATE measured_conversations SET due_at = :until WHERE tenant_id = :tenant_id AND conversation_id = :conversation_id
 """)
 
 _MARKING = text("SELECT EXISTS (SELECT FROM jobs WHERE key = :key)")
-
-_PLACES = text("""
-SELECT tenant_id, version, time_zone, country, changed_at FROM tenants WHERE tenant_id = ANY(CAST(:tenants AS uuid[]))
-""")
-_HOURS = text("""
-SELECT tenant_id, queue_id, version, changed_at, week, exceptions, holidays
-FROM business_hours WHERE tenant_id = ANY(CAST(:tenants AS uuid[]))
-""")
 
 # From tenant to tenant through the index.
 _TENANTS = text("""
@@ -115,9 +113,15 @@ WITH RECURSIVE t AS (
 SELECT tenant_id FROM t WHERE tenant_id IS NOT NULL
 """)
 _NEXT = text("""
-SELECT tenant_id, conversation_id FROM measured_conversations
-WHERE tenant_id = :tenant AND conversation_id > coalesce(CAST(:after AS uuid), '00000000-0000-0000-0000-000000000000')
-ORDER BY conversation_id LIMIT :most
+WITH next AS MATERIALIZED (
+  SELECT tenant_id, conversation_id, facts FROM measured_conversations
+  WHERE tenant_id = :tenant AND conversation_id > coalesce(CAST(:after AS uuid), '00000000-0000-0000-0000-000000000000')
+  ORDER BY conversation_id LIMIT :most
+), numbered AS (
+  SELECT next.*, row_number() OVER by_id AS place, sum(facts) OVER by_id AS facts_so_far
+  FROM next WINDOW by_id AS (ORDER BY conversation_id)
+)
+SELECT tenant_id, conversation_id FROM numbered WHERE place = 1 OR facts_so_far <= :facts ORDER BY conversation_id
 """)
 
 
@@ -131,9 +135,12 @@ async def measured_tenants(session: AsyncSession) -> list[UUID]:
     return list((await session.execute(_TENANTS)).scalars())
 
 
-async def next_conversations(tenant_id: UUID, after: UUID | None, session: AsyncSession, *, most: int) -> list[Which]:
-    """Conversations of a tenant by their ids, from `after` on."""
-    return _which(await session.execute(_NEXT, {"tenant": tenant_id, "after": after, "most": most}))
+async def next_conversations(
+    tenant_id: UUID, after: UUID | None, session: AsyncSession, *, most: int, facts: int
+) -> list[Which]:
+    """Conversations of a tenant by their ids, from `after` on: so many, or the first ones with so many facts."""
+    values = {"tenant": tenant_id, "after": after, "most": most, "facts": facts}
+    return _which(await session.execute(_NEXT, values))
 
 
 async def try_to_hold(conversations: Iterable[Which], session: AsyncSession, *, most: int) -> list[Held]:
@@ -173,18 +180,6 @@ async def measures_of(conversations: Iterable[Which], session: AsyncSession) -> 
     return measures
 
 
-async def calendars(tenants: Collection[UUID], session: AsyncSession) -> Mapping[UUID, Calendar]:
-    """When each of these tenants was open, at any time."""
-    wanted = {"tenants": sorted(tenants)}
-    places: dict[UUID, list[Place]] = defaultdict(list)
-    for tenant_id, *place in await session.execute(_PLACES, wanted):
-        places[tenant_id].append(Place(*place))
-    hours: dict[UUID, list[Hours]] = defaultdict(list)
-    for tenant_id, *told in await session.execute(_HOURS, wanted):
-        hours[tenant_id].append(Hours(*told))
-    return {tenant_id: Calendar(places[tenant_id], hours[tenant_id]) for tenant_id in tenants}
-
-
 async def remove(measures: Iterable[Measure], session: AsyncSession) -> None:
     await session.execute(_REMOVE, _OBSOLETE.of(measures))
 
@@ -194,11 +189,14 @@ async def add(measures: Iterable[Measure], session: AsyncSession) -> None:
 
 
 async def settle(
-    conversations: Iterable[Held], facts: Mapping[Which, Sequence[Fact]], session: AsyncSession
+    conversations: Iterable[Held], facts: Mapping[Which, Sequence[Fact]], now: datetime, session: AsyncSession
 ) -> set[Which]:
-    """They are measured, with all of these facts; those are returned of which nothing more was heard meanwhile."""
+    """They are measured, with all of these facts; those are returned of which nothing more was heard meanwhile.
+
+    The others are due again after the pause of those of which something was heard at `now`.
+    """
     done = [_Done(*each.which, each.marks, len(facts.get(each.which, ()))) for each in conversations]
-    return set(_which(await session.execute(_SETTLE, _DONE.of(done))))
+    return set(_which(await session.execute(_SETTLE, _DONE.of(done) | times(now))))
 
 
 async def is_to_be_marked(tenant_id: UUID, session: AsyncSession) -> bool:

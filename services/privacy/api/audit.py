@@ -3,10 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
 from services.privacy import handlers, store
-from services.privacy.api.callers import ReadPrivacy, office
+from services.privacy.api.callers import InOffice, ReadPrivacy
 from services.privacy.domain.audit import Break, Head
 from services.privacy.models import AuditEntry
 from services.privacy.schemas import AuditEntryShown, ChainBreakShown, ChainHeadShown, ChainVerificationShown
@@ -40,7 +40,7 @@ async def list_entries(
 async def verify(
     caller: ReadPrivacy,
     uow: Work,
-    request: Request,
+    office: InOffice,
     seq: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of a head that was noted earlier.")] = None,
     hash_: Annotated[str | None, Query(alias="hash", pattern=f"^{HASH}$", description="Of the same head.")] = None,
 ) -> ChainVerificationShown:
@@ -51,7 +51,7 @@ async def verify(
     if (seq is None) != (hash_ is None):
         raise Invalid("A head has a seq and a hash.")
     noted = Head(seq, bytes.fromhex(hash_)) if seq is not None and hash_ is not None else None
-    chain = await handlers.verify_chain(caller.tenant_id, noted, office(request).sealer, uow)
+    chain = await handlers.verify_chain(caller.tenant_id, noted, office.sealer, uow)
     return ChainVerificationShown(
         valid=chain.broken_at is None,
         entries=chain.head.seq,

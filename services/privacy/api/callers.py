@@ -21,17 +21,13 @@ Visitor = Annotated[Caller, Depends(requires(PUBLIC_SCOPE))]
 Token = Annotated[str, Header(description="The `tracking_token` of the request.")]
 
 
-def office(request: HttpRequest) -> Kernel[Settings]:
+async def office(request: HttpRequest) -> Kernel[Settings]:
     """What the process seals and fingerprints with."""
     kernel: Kernel[Settings] = request.app.state.office
     return kernel
 
 
-async def _office(request: HttpRequest) -> Kernel[Settings]:
-    return office(request)
-
-
-InOffice = Annotated[Kernel[Settings], Depends(_office)]
+InOffice = Annotated[Kernel[Settings], Depends(office)]
 
 
 async def _held(request_id: UUID, caller: WritePrivacy, uow: Work) -> Request:
@@ -42,8 +38,12 @@ async def _asked(request_id: UUID, caller: RequestPrivacy, uow: Work) -> Request
     return await find_request(caller, request_id, uow, for_update=True)
 
 
-async def _tracked(request_id: UUID, caller: Visitor, uow: Work, x_tracking_token: Token = "") -> Request:
+async def _followed(request_id: UUID, caller: Visitor, uow: Work, x_tracking_token: Token = "") -> Request:
     return await handlers.resume_request(caller.tenant_id, request_id, x_tracking_token, uow)
+
+
+async def _tracked(request_id: UUID, caller: Visitor, uow: Work, x_tracking_token: Token = "") -> Request:
+    return await handlers.resume_request(caller.tenant_id, request_id, x_tracking_token, uow, for_update=True)
 
 
 async def find_request(caller: Caller, request_id: UUID, uow: Work, *, for_update: bool = False) -> Request:
@@ -58,5 +58,7 @@ Held = Annotated[Request, Depends(_held)]
 """A request on which the DPO decides, locked."""
 Asked = Annotated[Request, Depends(_asked)]
 """A request that the staff takes forward for a person, locked."""
+Followed = Annotated[Request, Depends(_followed)]
+"""The request of whoever has its token, to be read."""
 Tracked = Annotated[Request, Depends(_tracked)]
-"""The request of whoever has its token, locked."""
+"""The same to be changed, locked."""

@@ -8,40 +8,40 @@ from starlette.routing import Route, Router
 
 from services.privacy import handlers
 from services.privacy.api.callers import office
-from services.privacy.handlers import Place
 from shared.http import Desk, Door, NotFound
-from shared.rights import PART_BYTES, PARTICIPANTS
+from shared.rights import PART_BYTES, PARTICIPANTS, Place
 
-_NAMES = ("tenant_id", "request_id", "service", "number")
+_NAMES = ("tenant_id", "request_id", "service", "attempt", "number")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 async def deposit(request: Request) -> Response:
-    """Take one part. 204 when it is durable; 404 when it does not open; 409 when nothing is collected any more."""
+    """Take one part. 204 when it is durable; 404 when it does not open; 409 when nothing is collected any more, or
+    not in this attempt."""
     place = _place(request)
     sealed = await request.body()
     desk: Desk = request.app.state.desk
     async with desk.database.unit_of_work([place.tenant_id]) as uow:
-        key = await handlers.find_key(place, office(request).sealer, uow)
-    part = await handlers.open_deposit(place, key, sealed)
+        key = await handlers.find_key(place, (await office(request)).sealer, uow)
+    opened = await handlers.open_deposit(place, key, sealed)
     async with desk.database.unit_of_work([place.tenant_id]) as uow:
-        await handlers.take_deposit(place, part, sealed, uow)
+        await handlers.take_deposit(place, opened, uow)
     return Response(status_code=204)
 
 
 def _place(request: Request) -> Place:
-    tenant_id, request_id, service, number = (request.path_params[name] for name in _NAMES)
-    if service not in PARTICIPANTS or not _NUMBER.fullmatch(number):
+    tenant_id, request_id, service, *counted = (request.path_params[name] for name in _NAMES)
+    if service not in PARTICIPANTS or not all(map(_NUMBER.fullmatch, counted)):
         raise NotFound
     try:
-        return Place(UUID(tenant_id), UUID(request_id), service, int(number))
+        return Place(UUID(tenant_id), UUID(request_id), service, *map(int, counted))
     except ValueError:
         raise NotFound from None
 
 
 deposits = Door(
     Router(
-        [Route("/deposits/{tenant_id}/{request_id}/{service}/{number}", deposit, methods=["PUT"])],
+        [Route("/deposits/{tenant_id}/{request_id}/{service}/{attempt}/{number}", deposit, methods=["PUT"])],
         redirect_slashes=False,
     ),
     body_bytes=PART_BYTES,

@@ -16,7 +16,8 @@ _FIELD: Final = "privacy-request"
 
 
 def draw_code(tenant_id: UUID, office: Kernel[Settings]) -> DrawnCode:
-    """A code of six digits; in the clear it is nowhere kept."""
+    """A code of six digits. Its digest is kept here and, until it is sent, itself, sealed; in the clear it stands in
+    the notice that brings it to the person, and goes the way of any message."""
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     return drawn(code, new_id(), tenant_id, office.blind_index, office.sealer)
 
@@ -24,7 +25,7 @@ def draw_code(tenant_id: UUID, office: Kernel[Settings]) -> DrawnCode:
 def coming_in(
     body: AskedFor, tenant_id: UUID, office: Kernel[Settings], *, origin: str, wanted_id: UUID | None = None
 ) -> ReceiveRequest:
-    """What is asked for, as it is taken in."""
+    """What is asked for, as it is taken in; the codes of each origin are counted by fingerprints of their own."""
     names = {lookup_key(one.kind, one.value) for one in body.identifiers}
     names |= {f"id:{wanted_id}"} if wanted_id is not None else set()
     return ReceiveRequest(
@@ -33,8 +34,8 @@ def coming_in(
         origin=origin,
         wanted_id=wanted_id,
         identifiers=[one.model_dump() for one in body.identifiers],
-        identifier_refs=sorted(office.blind_index.of(tenant_id, _FIELD, name) for name in names),
-        contact_channel=body.contact_channel,
+        identifier_refs=sorted(office.blind_index.of(tenant_id, f"{_FIELD}|{origin}", name) for name in names),
+        contact_channel=str(body.contact_channel) if body.contact_channel else None,
         scope=body.scope,
         text=body.text,
         locale=body.locale,

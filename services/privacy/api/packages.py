@@ -2,15 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from fastapi import Request as HttpRequest
 from fastapi.responses import StreamingResponse
-from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
 from services.privacy import handlers, store
@@ -22,10 +20,7 @@ from services.privacy.models import DepositTask, Request
 from services.privacy.schemas import DepositShown, EvidenceShown, PackageLinkShown, TableGivenShown
 from shared.bearers import SECRET_BYTES
 from shared.db import Database, UnitOfWork
-from shared.http import AS_IT_COMES, PUBLIC_SCOPE, Conflict, Desk, TransactionRoute, Work, requires
-
-SEND_SECONDS = 30
-"""How long a client may take for one piece of a package."""
+from shared.http import AS_IT_COMES, PUBLIC_SCOPE, Conflict, StreamRoute, TransactionRoute, Work, requires, send_in_time
 
 packages = APIRouter(prefix="/privacy/requests", route_class=TransactionRoute, tags=["Privacy"])
 own_packages = APIRouter(
@@ -34,27 +29,12 @@ own_packages = APIRouter(
     tags=["Privacy"],
     dependencies=[Depends(requires(PUBLIC_SCOPE))],
 )
-
-
-class _DownloadRoute(APIRoute):
-    """A route that knows its caller and leaves transactions to its endpoint: none is open while something is sent."""
-
-    def get_route_handler(self) -> Callable[[HttpRequest], Coroutine[Any, Any, Response]]:
-        act = super().get_route_handler()
-
-        async def handle(request: HttpRequest) -> Response:
-            desk: Desk = request.app.state.desk
-            request.state.caller = await desk.callers.identify(request)
-            return await act(request)
-
-        return handle
-
-
-downloads = APIRouter(prefix="/public/privacy/requests", route_class=_DownloadRoute, tags=["Privacy"])
+downloads = APIRouter(prefix="/public/privacy/requests", route_class=StreamRoute, tags=["Privacy"])
 
 
 class _Download(StreamingResponse):
-    """A package on its way: once its last byte is sent it is gone here, and before that its link stays good."""
+    """A package on its way: once its last byte was handed to the client's connection it is gone here, and before that
+    its link stays good."""
 
     media_type = "application/zip"
 
@@ -79,21 +59,15 @@ class _Download(StreamingResponse):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async with aclosing(cast("AsyncGenerator[bytes]", self.body_iterator)) as pieces:
             async for piece in pieces:
-                await _send(piece, send, more=True)
+                await send_in_time({"type": "http.response.body", "body": piece, "more_body": True}, send)
         # The end of the answer is what tells the client that it has all: it comes when all is gone here.
         async with self._transaction() as uow:
             await handlers.hand_over(self._claimed, uow)
         self._handed_over = True
-        await _send(b"", send, more=False)
+        await send_in_time({"type": "http.response.body", "body": b"", "more_body": False}, send)
 
     def _transaction(self) -> Any:
         return self._database.unit_of_work([self._claimed.tenant_id])
-
-
-async def _send(piece: bytes, send: Send, *, more: bool) -> None:
-    # Who does not take what he is sent would keep it in memory; he can come again.
-    async with asyncio.timeout(SEND_SECONDS):
-        await send({"type": "http.response.body", "body": piece, "more_body": more})
 
 
 @packages.get("/{request_id}/evidence", summary="Read the evidence of a request")
@@ -115,7 +89,10 @@ async def make_link(request: Held, caller: WritePrivacy, uow: Work) -> PackageLi
 @own_packages.post("/{request_id}/package-links", status_code=201, summary="Make a link to one's own package")
 async def make_own_link(request: Tracked, uow: Work) -> PackageLinkShown:
     """The same for the person himself, after he has proved who he is: the `X-Tracking-Token` is his. 409 when there is
-    no package to be taken, or while it is being taken."""
+    no package to be taken, or while it is being taken; 409 `through-the-office` for a request that the staff took in,
+    who hold its token too: then the data protection officer has the link."""
+    if request.origin == "staff":
+        raise Conflict("The data protection officer gives the link to this package.", slug="through-the-office")
     if request.proven_at is None:
         raise Conflict("Prove first who you are.", slug="identity-not-proved")
     return await _make_link(request, SUBJECT, uow)
@@ -129,8 +106,9 @@ async def download(
     link: Annotated[str, Query(description="As it stands in the link.")],
 ) -> Response:
     """All that is held about a person, as a ZIP: `data.json` for machines, by the `schema.json` beside it, and
-    `index.html` to be read. It is had once: when the last byte is sent it is gone, with its key and its link. A
-    download that breaks before leaves the link good until its time is over. 404 for a link that opens nothing, or
+    `index.html` to be read. It is had once: when the last byte was handed to the client's connection it is gone, with
+    its key and its link. A download that breaks before leaves the link good until its time is over; HTTP tells no
+    receipt, so that what the connection loses after the last byte is gone too. 404 for a link that opens nothing, or
     nothing any more; 409 while the package is being taken."""
     async with here.database.unit_of_work([caller.tenant_id]) as uow:
         claimed = await handlers.claim(caller.tenant_id, request_id, link, here.sealer, uow)

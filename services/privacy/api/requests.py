@@ -3,18 +3,20 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 
 from services.privacy import handlers, store
 from services.privacy.api.callers import Asked, Held, InOffice, ReadPrivacy, RequestPrivacy, WritePrivacy, find_request
 from services.privacy.api.drawing import coming_in, draw_code
-from services.privacy.api.showing import showing
+from services.privacy.api.showing import showing, taken, wrong_code
 from services.privacy.domain.requests import State
 from services.privacy.models import Request
 from services.privacy.schemas import (
     CompletionGiven,
+    ExtensionGiven,
     FollowedRequest,
     NewRequest,
+    PersonNamed,
     ProofGiven,
     ReasonGiven,
     RequestListed,
@@ -22,7 +24,7 @@ from services.privacy.schemas import (
     RequestTaken,
 )
 from shared.db import UnitOfWork
-from shared.http import Forbidden, Invalid, Page, Pages, TransactionRoute, Work
+from shared.http import Forbidden, Page, Pages, TransactionRoute, Work
 
 requests = APIRouter(prefix="/privacy/requests", route_class=TransactionRoute, tags=["Privacy"])
 
@@ -30,7 +32,7 @@ requests = APIRouter(prefix="/privacy/requests", route_class=TransactionRoute, t
 @requests.post("", status_code=202, summary="Take in a person's request")
 async def add_request(body: NewRequest, caller: RequestPrivacy, uow: Work, office: InOffice) -> RequestTaken:
     """What a person asks for who was heard by the staff. The clock runs from now on; whom it means is looked for
-    afterwards, and a code goes to an address that is on file. 429 after three codes in an hour for one person."""
+    afterwards, and a code goes to an address that is on file: at most three in an hour to one person."""
     command = coming_in(body, caller.tenant_id, office, origin="staff", wanted_id=body.contact_id or body.user_id)
     request, token = await handlers.receive_request(command, uow, actor=caller.id)
     return taken(request, str(token))
@@ -66,12 +68,13 @@ async def read_request(request_id: UUID, caller: ReadPrivacy, uow: Work) -> Requ
 
 @requests.post("/{request_id}/verification", summary="Prove who a person is", response_model=FollowedRequest)
 async def verify(body: ProofGiven, request: Asked, caller: RequestPrivacy, uow: Work, office: InOffice) -> Any:
-    """By the code that he was sent, or, with `privacy:write`, by what the DPO has seen. 422 `wrong-code` for a code
-    that is not right or not good any more: one has five tries and ten minutes. 409 when nothing is to be proven."""
+    """By the code that he was sent, or, with `privacy:write`, by what the DPO has seen, who can say by `contact_id` or
+    `user_id` whom the request means (404 if nobody is known by it). 422 `wrong-code` for a code that is not right or
+    not good any more: one has five tries and ten minutes. 409 when nothing is to be proven."""
     if body.method is not None:
         if "privacy:write" not in caller.scopes:
             raise Forbidden("The scope privacy:write is needed.")
-        await handlers.verify_by_hand(request, body.method, uow, actor=caller.id)
+        await handlers.verify_by_hand(request, body.method, body.named, uow, actor=caller.id)
     elif body.code is not None and not await handlers.verify_code(
         request, body.code, office.blind_index, uow, actor=caller.id
     ):
@@ -81,15 +84,21 @@ async def verify(body: ProofGiven, request: Asked, caller: RequestPrivacy, uow: 
 
 @requests.post("/{request_id}/codes", status_code=202, summary="Send another code")
 async def add_code(request: Asked, caller: RequestPrivacy, uow: Work, office: InOffice) -> FollowedRequest:
-    """Once a minute, and three times an hour for one person, else 429; 409 when nothing is to be proven."""
+    """Once a minute, else 429, and three are sent in an hour to one person; 409 when nothing is to be proven."""
     await handlers.make_another_code(request, draw_code(request.tenant_id, office), uow, actor=caller.id)
     return (await showing(request.tenant_id, uow)).followed(request)
 
 
 @requests.post("/{request_id}/approval", summary="Grant a request")
-async def approve(request: Held, caller: WritePrivacy, uow: Work, office: InOffice) -> RequestShown:
-    """For access, all services are asked at once for what they hold. 409 unless it waits for a decision."""
-    await handlers.approve(request, office.blind_index, office.sealer, uow, actor=caller.id)
+async def approve(
+    request: Held, caller: WritePrivacy, uow: Work, office: InOffice, body: PersonNamed | None = None
+) -> RequestShown:
+    """For access, all services are asked at once for what they hold; a confirmation is answered. Where no code has
+    shown whom the request means, `contact_id` or `user_id` says it (404 if nobody is known by it); where nobody was
+    found and nobody is named, the person is told that nothing is held. An operator sends the person on to its
+    controller. 409 unless it waits for a decision; `controller-unknown` while the settings name none."""
+    named = body.named if body is not None else None
+    await handlers.approve(request, named, office.blind_index, office.sealer, uow, actor=caller.id)
     return await _shown(request, uow)
 
 
@@ -101,10 +110,11 @@ async def reject(body: ReasonGiven, request: Held, caller: WritePrivacy, uow: Wo
 
 
 @requests.post("/{request_id}/extension", summary="Tell that a request takes longer")
-async def extend(body: ReasonGiven, request: Held, caller: WritePrivacy, uow: Work) -> RequestShown:
+async def extend(body: ExtensionGiven, request: Held, caller: WritePrivacy, uow: Work) -> RequestShown:
     """The person is told why. Under the GDPR it is due two months later than it was, which can be said once and within
-    the first month, else 409 (art. 12(3)). Under the LGPD the deadline stays, and what is overdue stays so."""
-    await handlers.extend(request, body.reason, uow, actor=caller.id)
+    the first month, else 409 (art. 12(3)); 409 `not-told` before he is proven, and where no channel reaches him unless
+    `told_by` says how else he was told. Under the LGPD the deadline stays, and what is overdue stays so."""
+    await handlers.extend(request, body.reason, body.told_by, uow, actor=caller.id)
     return await _shown(request, uow)
 
 
@@ -127,18 +137,6 @@ async def retry(request: Held, caller: WritePrivacy, uow: Work, office: InOffice
     """Those that have answered are not asked. 409 when none was silent."""
     await handlers.retry(request, office.blind_index, uow, actor=caller.id)
     return await _shown(request, uow)
-
-
-def taken(request: Request, token: str) -> RequestTaken:
-    fields: dict[str, Any] = {
-        name: getattr(request, name) for name in RequestTaken.model_fields.keys() - {"tracking_token"}
-    }
-    return RequestTaken(**fields, tracking_token=token)
-
-
-def wrong_code() -> Response:
-    """Answered and not raised: the try counts."""
-    return Invalid("The code is not right, or its tries or its time are over.", slug="wrong-code").to_response()
 
 
 async def _shown(request: Request, uow: UnitOfWork) -> RequestShown:

@@ -1,8 +1,9 @@
-"""Until when the law wants an answer: days and months as Brazil and the Union count them, in the tenant's zone.
+"""Until when the law wants an answer: days and months as Brazil and the Union count them, in the zone of the law.
 
-Day 0, on which it begins, does not count; the last day counts whole. Of each deadline there are two: `due_at`, the
-safe one, by which Balcão works, and `legal_latest_at`, which a weekend or public holiday puts off (Código Civil art.
-132 §1; Regulation 1182/71 art. 3(4)). Optional holidays, such as Carnival in Brazil, put nothing off.
+Day 0, on which it begins, does not count; the last day counts whole, so that late is who answers on the next. Of each
+deadline there are two: `due_at`, the safe one, by which Balcão works, and `legal_latest_at`, which a weekend or public
+holiday puts off (Código Civil art. 132 §1; Regulation 1182/71 art. 3(4)). Optional holidays, such as Carnival in
+Brazil, put nothing off.
 """
 
 from calendar import monthrange
@@ -24,7 +25,11 @@ ALERTED_AT: Final = (0.5, 0.75, 0.9, 1.0)
 """The shares of its time after which an unsettled request is told of."""
 
 _DAY: Final = timedelta(days=1)
+_SECOND: Final = timedelta(seconds=1)
 _LAST_SECOND: Final = time(23, 59, 59)
+
+_ZONES: Final = {"lgpd": "America/Sao_Paulo", "gdpr PT": "Europe/Lisbon"}
+"""Whose day it is under a law, or under a law of the Union's in a country."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Place:
     country: str
     """ISO 3166-1, two letters: whose public holidays count."""
     time_zone: str
+    """In which days begin and end: see `zone_of`."""
     small_agent: bool = False
     """A small agent as of Resolution CD/ANPD 2/2022 has twice the time."""
 
@@ -73,6 +79,7 @@ _LGPD: Final[Mapping[Right, Rule]] = {
     "confirmation": _LGPD_AT_ONCE,
     "refusal_consequences": Rule("lgpd.art-18-viii"),
     "consent_withdrawal": _LGPD_CONSENT,
+    "marketing_objection": Rule("lgpd.art-18-2"),
 }
 _SMALL: Final[Mapping[Rule, Rule]] = {
     _LGPD_COMPLETE: Rule("anpd.res-2-2022.art-14.lgpd.art-19-ii", days=30),
@@ -81,7 +88,15 @@ _SMALL: Final[Mapping[Rule, Rule]] = {
 }
 _GDPR: Final = Rule("gdpr.art-12-3", months=1)
 _GDPR_EXTENDED: Final = Rule("gdpr.art-12-3.extended", months=3)
-_GDPR_CONSENT: Final = Rule("gdpr.art-7-3")
+_GDPR_AT_ONCE: Final[Mapping[Right, Rule]] = {
+    "consent_withdrawal": Rule("gdpr.art-7-3"),
+    "marketing_objection": Rule("gdpr.art-21-3"),
+}
+
+
+def zone_of(regime: str, country: str, time_zone: str) -> str:
+    """In which zone a tenant's deadlines are counted: the law's own, or the tenant's where it has none here."""
+    return _ZONES.get(regime) or _ZONES.get(f"{regime} {country}", time_zone)
 
 
 def deadline(right: Right, received_at: datetime, place: Place) -> Deadline:
@@ -96,21 +111,7 @@ def extended(received_at: datetime, place: Place) -> Deadline:
 
 def may_be_extended(place: Place, rule_id: str, due_at: datetime, now: datetime) -> bool:
     """Whether its time can be made longer: under the GDPR once, within the first month; the LGPD knows no extension."""
-    return place.regime == "gdpr" and rule_id == _GDPR.id and now <= due_at
-
-
-def business_days(aware_at: datetime, days: int, place: Place) -> datetime:
-    """The end of the last of so many business days, as of Resolution CD/ANPD 15/2024 (3 to tell of an incident, 20 to
-    complete it)."""
-    last = _local_day(aware_at, place)
-    for _ in range(days):
-        last = next_business_day(last + _DAY, place.country)
-    return _end_of(last, place)
-
-
-def elapsed(aware_at: datetime, hours: int) -> datetime:
-    """So many hours later, whatever days they fall on (GDPR art. 33: 72 of them)."""
-    return aware_at + timedelta(hours=hours)
+    return place.regime == "gdpr" and rule_id == _GDPR.id and not is_late(due_at, now)
 
 
 def add_months(day: date, months: int, regime: str) -> date:
@@ -134,14 +135,24 @@ def next_business_day(day: date, country: str) -> date:
     return day
 
 
+def is_late(due_at: datetime, now: datetime) -> bool:
+    """Whether the last day is over; its last second is not."""
+    return due_at <= over_by(now)
+
+
+def over_by(now: datetime) -> datetime:
+    """Deadlines up to this moment are over."""
+    return now - _SECOND
+
+
 def alert_at(share: float, received_at: datetime, due_at: datetime) -> datetime:
-    """When this share of the time has passed."""
-    return received_at + (due_at - received_at) * share
+    """When this share of the time has passed; all of it has when the last day is over."""
+    return received_at + (due_at + _SECOND - received_at) * share
 
 
 def _rule(right: Right, place: Place) -> Rule:
     if place.regime == "gdpr":
-        return _GDPR_CONSENT if right == "consent_withdrawal" else _GDPR
+        return _GDPR_AT_ONCE.get(right, _GDPR)
     rule = _LGPD.get(right, _LGPD_OTHER)
     return _SMALL.get(rule, rule) if place.small_agent else rule
 

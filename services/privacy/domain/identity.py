@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from shared.phone_numbers import candidates
@@ -19,16 +19,20 @@ CODE_TRIES: Final = 5
 CODE_AGAIN_AFTER: Final = timedelta(minutes=1)
 CODES_WITHIN: Final = timedelta(hours=1)
 CODES_MOST: Final = 3
-"""How many codes are made within `CODES_WITHIN` for what one person is known by, known or not."""
+"""How many codes are sent within `CODES_WITHIN` to what one person is known by; those that the staff has sent are
+counted apart, so that no stranger uses them up."""
 
 Method = Literal["code", "document", "in_person"]
 
 USER_ID: Final = "wa_bsuid"
 """The kind of address that stays with one person; a number may be handed on to another."""
 
+ReachedOn = Literal["whatsapp", "web_chat"]
+"""The kinds of channel on which a person is told something."""
+
 _PHONES: Final = frozenset({"phone", "wa_phone", "e164"})
-_REACHED_BY: Final = {"whatsapp": (USER_ID, "wa_phone"), "web_chat": ("visitor",)}
-"""The channels on which a person is told something, each with the kinds of address that serve, the surest first."""
+_SUREST: Final = (USER_ID, "wa_phone", "visitor")
+"""The kinds of address at which a person is reached, the surest first: a web chat is over when its page is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,11 @@ def reached_at(addresses: Collection[Known], preferred: str | None) -> Known | N
     What he prefers (a channel's id or kind) comes first, then what is surest to be still his, then what is newest.
     """
 
-    def rank(known: Known) -> tuple[bool, int, float]:
-        kinds = _REACHED_BY[known.channel_kind]
+    def rank(known: Known) -> tuple[bool, int, datetime]:
         is_preferred = preferred in (str(known.channel_id), known.channel_kind)
-        return is_preferred, -kinds.index(known.kind), known.known_since.timestamp()
+        return is_preferred, -_SUREST.index(known.kind), known.known_since
 
-    reachable = [known for known in addresses if known.kind in _REACHED_BY.get(known.channel_kind, ())]
+    reachable = [known for known in addresses if known.channel_kind in get_args(ReachedOn) and known.kind in _SUREST]
     return max(reachable, key=rank, default=None)
 
 
@@ -78,7 +81,9 @@ def same_person(subject_id: UUID, alike: Sequence[UUID], addresses: Collection[K
     """Under whom a person is held who proved that he is this one, this one first.
 
     `alike` are found by his number or e-mail address on other channels. One whom a provider knows by another user id is
-    somebody else: the number was handed on.
+    somebody else: the number was handed on. So may be one who has a user id where this one has none: a number alone
+    does not prove that the id is his, and what is held under it is nothing to be given to a stranger. Who has both is
+    proven by the id, to which the code goes first.
     """
     ids: dict[UUID, set[str]] = {}
     for known in addresses:

@@ -17,6 +17,7 @@ Right = Literal[
     "refusal_consequences",
     "consent_withdrawal",
     "objection",
+    "marketing_objection",
     "restriction",
     "automated_decision_review",
     "complaint",
@@ -48,6 +49,10 @@ State = Literal[
 ]
 
 Outcome = Literal["done", "done_with_exemptions", "no_data"]
+"""As what a request ends that is settled by hand."""
+
+Ending = Literal[Outcome, "data_held", "not_taken"]
+"""As what any request ends: a confirmation as `data_held`, a package for which nobody came as `not_taken`."""
 
 STATES: Final[tuple[State, ...]] = get_args(State)
 RECEIVED: Final[State] = "received"
@@ -58,13 +63,14 @@ ENDED_AS: Final[Mapping[Outcome, State]] = {
     "no_data": "completed_no_data",
 }
 
-MOVES: Final[Mapping[State, frozenset[State]]] = {
+MOVES: Final[Mapping[str, frozenset[State]]] = {
     "received": frozenset({"identity_pending", "withdrawn"}),
     "identity_pending": frozenset({"verified", "expired", "withdrawn"}),
     "verified": frozenset({"triage", "withdrawn"}),
     "triage": frozenset({"redirected_to_controller", "awaiting_clarification", "rejected", "approved", "withdrawn"}),
     "awaiting_clarification": frozenset({"triage", "withdrawn"}),
-    # What is only collected freezes nothing, and what is settled by hand is neither frozen nor collected.
+    # What is only collected freezes nothing, and what is settled by hand is neither frozen nor collected: freezing,
+    # executing, verifying, shredding and retrying are for erasure.
     "approved": frozenset({"freezing", "collecting", "delivering", "withdrawn"}),
     "freezing": frozenset({"collecting", "action_required", "withdrawn"}),
     "collecting": frozenset({"executing", "delivering", "action_required", "withdrawn"}),
@@ -97,4 +103,4 @@ class TrackingToken(BearerSecret):
 
 def may_move(present: str, to: State) -> bool:
     """Whether one state may follow the other."""
-    return any(to in following for state, following in MOVES.items() if state == present)
+    return to in MOVES[present]

@@ -4,7 +4,7 @@ from services.privacy.handlers.audit import PRIVACY, SEALING, SUBJECT, SealAudit
 from services.privacy.handlers.collection import CollectionTimedOut, name_the_silent
 from services.privacy.handlers.deadlines import NearDeadline, near_deadline
 from services.privacy.handlers.decisions import approve, complete, extend, reject, retry, withdraw
-from services.privacy.handlers.deposits import Place, find_key, open_deposit, take_deposit
+from services.privacy.handlers.deposits import find_key, open_deposit, take_deposit
 from services.privacy.handlers.downloads import package_stream
 from services.privacy.handlers.intake import ReceiveRequest, receive_request
 from services.privacy.handlers.packages import (
@@ -27,8 +27,9 @@ from services.privacy.handlers.proof import (
     verify_by_hand,
     verify_code,
 )
+from services.privacy.handlers.redirecting import RedirectWaiting, redirect_waiting
 from services.privacy.handlers.registers import know_tenants, register_grants, register_subjects, register_users
-from services.privacy.handlers.requests import resume_request
+from services.privacy.handlers.requests import ForgetCodes, forget_codes, resume_request
 from services.privacy.handlers.tenants import set_settings
 
 __all__ = [
@@ -40,10 +41,11 @@ __all__ = [
     "CollectionTimedOut",
     "DrawnCode",
     "EndProof",
+    "ForgetCodes",
     "NearDeadline",
     "PackageExpired",
-    "Place",
     "ReceiveRequest",
+    "RedirectWaiting",
     "SealAuditChain",
     "SendProofCode",
     "approve",
@@ -54,6 +56,7 @@ __all__ = [
     "expire_package",
     "extend",
     "find_key",
+    "forget_codes",
     "hand_over",
     "know_tenants",
     "make_another_code",
@@ -63,6 +66,7 @@ __all__ = [
     "open_deposit",
     "package_stream",
     "receive_request",
+    "redirect_waiting",
     "register_grants",
     "register_subjects",
     "register_users",

@@ -64,7 +64,8 @@ async def write_down(
         details=details,
     )
     await store.add_entry(Link(entry, head.hash, entry.hash_after(head.hash)), uow.session)
-    uow.schedule(SealAuditChain(tenant_id=tenant_id), key=f"audit|{tenant_id}", due_at=uow.now)
+    seal = SealAuditChain(tenant_id=tenant_id)
+    uow.schedule_unless_waiting(seal, key=f"audit|{tenant_id}", due_at=uow.now)
 
 
 async def verify_chain(tenant_id: UUID, noted: Head | None, sealer: Sealer, uow: UnitOfWork) -> Chain:

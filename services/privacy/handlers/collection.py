@@ -10,14 +10,15 @@ from uuid import UUID
 from services.privacy import store
 from services.privacy.handlers.audit import PRIVACY
 from services.privacy.handlers.requests import move
-from services.privacy.models import Package, Request
+from services.privacy.models import DepositTask, Package, Request
 from shared.db import Job, UnitOfWork
 from shared.events.privacy import SubjectDataRequested
+from shared.http import Conflict
 from shared.personal import Sealer
 from shared.rights import KEY_BYTES, KEY_PURPOSE, PARTICIPANTS
 
 SILENT_AFTER: Final = timedelta(minutes=15)
-"""Who has not handed over everything by then is named to the DPO."""
+"""Who has not handed over everything, and nothing for so long, is silent."""
 
 
 class CollectionTimedOut(Job):
@@ -46,6 +47,7 @@ async def begin(request: Request, references: Mapping[str, Sequence[str]], seale
             "service": service,
             "attempt": package.attempt,
             "asked_at": uow.now,
+            "heard_at": uow.now,
         }
         for service in PARTICIPANTS
     ]
@@ -54,27 +56,43 @@ async def begin(request: Request, references: Mapping[str, Sequence[str]], seale
 
 
 async def ask_again(request: Request, references: Mapping[str, Sequence[str]], uow: UnitOfWork) -> None:
-    """Ask those again who were silent; what they handed over in part is forgotten, and comes anew."""
+    """Ask those again who are silent; what they handed over in part is forgotten, and comes anew.
+
+    While the request still collects, who is at it is left alone. Raises `Conflict` when nobody is silent.
+    """
     package = await store.package(request.tenant_id, request.id, uow.session)
-    if package is None:
-        raise LookupError("nothing is gathered for this request")
+    waiting = await _waiting(request, uow)
+    if request.state == "collecting":
+        waiting = [task for task in waiting if task.heard_at + SILENT_AFTER <= uow.now]
+    if package is None or not waiting:
+        raise Conflict("No service is silent.", slug="wrong-state")
     package.attempt += 1
-    waiting = [task for task in await store.tasks(request.tenant_id, request.id, uow.session) if not task.completed_at]
     for task in waiting:
-        task.attempt, task.asked_at, task.parts, task.tables = package.attempt, uow.now, None, None
+        task.attempt, task.asked_at, task.heard_at = package.attempt, uow.now, uow.now
+        task.parts, task.plain_digest, task.tables = None, None, None
         await store.drop_parts(task, uow.session)
     _ask(request, package, [task.service for task in waiting], references, uow)
 
 
 async def name_the_silent(job: CollectionTimedOut, uow: UnitOfWork) -> None:
-    """Leave it to the DPO to act, when services have not answered this attempt."""
+    """Leave it to the DPO to act, once services that have not answered hand over nothing any more."""
     request = await store.request(job.tenant_id, job.request_id, uow.session, for_update=True)
     package = await store.package(job.tenant_id, job.request_id, uow.session)
     if request is None or request.state != "collecting" or package is None or package.attempt != job.attempt:
         return
-    tasks = await store.tasks(job.tenant_id, job.request_id, uow.session)
-    request.silent = [task.service for task in tasks if not task.completed_at]
+    waiting = await _waiting(request, uow)
+    silent_at = max(task.heard_at for task in waiting) + SILENT_AFTER
+    if uow.now < silent_at:
+        uow.schedule(job, key=_key(request), due_at=silent_at)
+        return
+    request.silent = [task.service for task in waiting]
     await move(request, "action_required", uow, actor=PRIVACY)
+
+
+async def _waiting(request: Request, uow: UnitOfWork) -> list[DepositTask]:
+    """What was asked for and is not there yet."""
+    tasks = await store.tasks(request.tenant_id, request.id, uow.session)
+    return [task for task in tasks if not task.completed_at]
 
 
 def _ask(
@@ -97,4 +115,8 @@ def _ask(
         )
     )
     job = CollectionTimedOut(tenant_id=request.tenant_id, request_id=request.id, attempt=package.attempt)
-    uow.schedule(job, key=f"collection|{request.id}", due_at=uow.now + SILENT_AFTER)
+    uow.schedule(job, key=_key(request), due_at=uow.now + SILENT_AFTER)
+
+
+def _key(request: Request) -> str:
+    return f"collection|{request.id}"

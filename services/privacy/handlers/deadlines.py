@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.privacy import store
-from services.privacy.domain.deadlines import ALERTED_AT, Place, alert_at
+from services.privacy.domain.deadlines import ALERTED_AT, Place, alert_at, zone_of
 from services.privacy.models import Request, Tenant
 from shared.db import Job, UnitOfWork
 from shared.events.privacy import DeadlineNeared
@@ -25,23 +25,24 @@ async def place_of(tenant: Tenant, uow: UnitOfWork) -> Place:
     """Where and under which law a tenant's deadlines are counted."""
     settings = await store.settings(tenant.tenant_id, uow.session)
     small = settings is not None and settings.small_agent
-    return Place(tenant.legal_regime, tenant.country, tenant.time_zone, small_agent=small)
+    zone = zone_of(tenant.legal_regime, tenant.country, tenant.time_zone)
+    return Place(tenant.legal_regime, tenant.country, zone, small_agent=small)
 
 
-def watch(request: Request, uow: UnitOfWork) -> None:
-    """Have the request told of when the next share of its time has passed."""
-    for share in ALERTED_AT:
+def watch(request: Request, uow: UnitOfWork, *, after: float = 0) -> None:
+    """Have the request told of when the share of its time has passed that comes after this one, even if it has before:
+    a job that runs late loses none."""
+    share = next((share for share in ALERTED_AT if share > after), None)
+    if share is not None:
+        job = NearDeadline(tenant_id=request.tenant_id, request_id=request.id, due_at=request.due_at, share=share)
         at = alert_at(share, request.received_at, request.due_at)
-        if at > uow.now:
-            job = NearDeadline(tenant_id=request.tenant_id, request_id=request.id, due_at=request.due_at, share=share)
-            uow.schedule(job, key=f"deadline|{request.id}|{request.due_at.isoformat()}", due_at=at)
-            return
+        uow.schedule(job, key=f"deadline|{request.id}|{request.due_at.isoformat()}", due_at=at)
 
 
 async def near_deadline(job: NearDeadline, uow: UnitOfWork) -> None:
-    """Tell that the time runs out, unless the request is settled or has more time by now."""
+    """Tell that the time runs out, unless the request is answered or settled or has more time by now."""
     request = await store.request(job.tenant_id, job.request_id, uow.session)
-    if request is None or request.settled_at is not None or request.due_at != job.due_at:
+    if request is None or request.due_at != job.due_at or request.answered_at or request.settled_at:
         return
     uow.emit(
         DeadlineNeared(
@@ -54,4 +55,4 @@ async def near_deadline(job: NearDeadline, uow: UnitOfWork) -> None:
             neared_at=uow.now,
         )
     )
-    watch(request, uow)
+    watch(request, uow, after=job.share)

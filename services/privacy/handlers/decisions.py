@@ -1,15 +1,19 @@
 """What the DPO decides of a request, and the person who takes it back."""
 
+from uuid import UUID
+
 from services.privacy import store
 from services.privacy.domain.deadlines import Place, extended, may_be_extended
 from services.privacy.domain.notices import until_words
 from services.privacy.domain.requests import ENDED_AS, Outcome
 from services.privacy.handlers import collection, packages
 from services.privacy.handlers.deadlines import watch
+from services.privacy.handlers.identifying import name_person
 from services.privacy.handlers.notices import tell
-from services.privacy.handlers.requests import move, note, tell_changed
-from services.privacy.handlers.settling import settle
-from services.privacy.models import Request, Tenant
+from services.privacy.handlers.redirecting import OPERATOR, hold_controller, redirect
+from services.privacy.handlers.requests import move, note, tell_changed, tenant_of
+from services.privacy.handlers.settling import confirm, settle
+from services.privacy.models import Request
 from shared.db import UnitOfWork
 from shared.http import Conflict
 from shared.personal import BlindIndex, Sealer
@@ -18,28 +22,47 @@ VISITOR = "visitor"
 """The kind of address whose value is the id of a web chat's session."""
 
 
-async def approve(request: Request, index: BlindIndex, sealer: Sealer, uow: UnitOfWork, *, actor: str) -> None:
-    """Grant a locked request: what is held is gathered for who wants access; all else is settled by hand.
+async def approve(
+    request: Request,
+    named: tuple[str, UUID] | None,
+    index: BlindIndex,
+    sealer: Sealer,
+    uow: UnitOfWork,
+    *,
+    actor: str,
+) -> None:
+    """Grant a locked request: what is held is gathered for who wants access, and a confirmation is answered; all else
+    is settled by hand. An operator grants nothing by itself: the person is sent on.
 
-    Raises `Conflict`.
+    The DPO may name by kind and id whom it means; where nobody was found and nobody is named, nothing is held. Raises
+    `Conflict`, and `NotFound` for who is named and not known.
     """
+    tenant = await tenant_of(request, uow)
+    if tenant.role == OPERATOR:
+        controller = await hold_controller(tenant, uow)
+        if controller is None:
+            raise Conflict("Say in the settings for whom you work.", slug="controller-unknown")
+        await redirect(request, controller, uow, actor=actor)
+        return
+    if named is not None:
+        await name_person(request, *named, uow)
     await move(request, "approved", uow, actor=actor)
-    if request.right != "access":
-        return
-    if request.subject_id is None:
+    if request.right == "confirmation":
+        await confirm(request, uow, actor=actor)
+    elif request.right == "access" and request.subject_id is None:
         await settle(request, "completed_no_data", uow, actor=actor)
-        return
-    await collection.begin(request, await references_of(request, index, uow), sealer, uow)
-    await move(request, "collecting", uow, actor=actor)
+    elif request.right == "access":
+        await collection.begin(request, await references_of(request, index, uow), sealer, uow)
+        await move(request, "collecting", uow, actor=actor)
 
 
 async def retry(request: Request, index: BlindIndex, uow: UnitOfWork, *, actor: str) -> None:
     """Ask those services again that were silent; raises `Conflict`."""
-    if request.state != "action_required":
-        raise Conflict("No service was silent.", slug="wrong-state")
-    request.silent = []
     await collection.ask_again(request, await references_of(request, index, uow), uow)
-    await move(request, "collecting", uow, actor=actor)
+    request.silent = []
+    await note(request, "asked_again", uow, actor=actor)
+    if request.state != "collecting":
+        await move(request, "collecting", uow, actor=actor)
 
 
 async def reject(request: Request, reason: str, uow: UnitOfWork, *, actor: str) -> None:
@@ -49,14 +72,15 @@ async def reject(request: Request, reason: str, uow: UnitOfWork, *, actor: str) 
     await tell(request, "rejected", {"reason": reason}, uow)
 
 
-async def extend(request: Request, reason: str, uow: UnitOfWork, *, actor: str) -> None:
-    """Tell the person that it takes longer, and why.
+async def extend(request: Request, reason: str, told_by: str | None, uow: UnitOfWork, *, actor: str) -> None:
+    """Tell the person that it takes longer, and why; `told_by` is how the DPO has told it to him himself.
 
-    Under the GDPR the time becomes two months longer, once, if he is told within the first month (art. 12(3)). The LGPD
-    knows no extension: there the deadline stays, and what is overdue stays so. Raises `Conflict`.
+    Under the GDPR the time becomes two months longer, once, if he is told within the first month (art. 12(3)): who
+    cannot be told keeps the time that he was promised. The LGPD knows no extension: there the deadline stays, and what
+    is overdue stays so. Raises `Conflict`.
     """
-    if request.settled_at is not None:
-        raise Conflict("The request is settled.", slug="wrong-state")
+    if request.settled_at is not None or request.answered_at is not None:
+        raise Conflict("The request is answered.", slug="wrong-state")
     place = Place.of(request.inputs)
     told = {"reason": reason}
     if place.regime == "gdpr":
@@ -67,12 +91,14 @@ async def extend(request: Request, reason: str, uow: UnitOfWork, *, actor: str) 
         request.rule_id, request.calendar_version = until.rule_id, until.calendar_version
         request.inputs = dict(until.inputs)
         watch(request, uow)
-        locale = request.locale or (await _tenant(request, uow)).locale
+        locale = request.locale or (await tenant_of(request, uow)).locale
         told = {"reason": f"{reason} {until_words(request.due_at, place.time_zone, locale)}"}
     request.extended_at, request.extension_reason, request.changed_at = uow.now, reason, uow.now
     tell_changed(request, uow)
-    await note(request, "extended", uow, actor=actor, due_at=request.due_at.isoformat())
-    await tell(request, "extended", told, uow)
+    await note(request, "extended", uow, actor=actor, due_at=request.due_at.isoformat(), told_by=told_by)
+    is_told = request.proven_at is not None if told_by else await tell(request, "extended", told, uow)
+    if place.regime == "gdpr" and not is_told:
+        raise Conflict("The person has proven nothing yet, or no channel reaches him.", slug="not-told")
 
 
 async def complete(request: Request, outcome: Outcome, words: str | None, uow: UnitOfWork, *, actor: str) -> None:
@@ -101,10 +127,3 @@ async def references_of(request: Request, index: BlindIndex, uow: UnitOfWork) ->
         "sender": [index.of_address(tenant_id, known.channel_id, known.kind, known.value) for known in addresses],
         "visitor": [known.value for known in addresses if known.kind == VISITOR],
     }
-
-
-async def _tenant(request: Request, uow: UnitOfWork) -> Tenant:
-    tenant = await store.tenant(request.tenant_id, uow.session)
-    if tenant is None:
-        raise LookupError("a request has a tenant")
-    return tenant

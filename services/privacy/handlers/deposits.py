@@ -2,9 +2,8 @@
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
-from typing import Final
-from uuid import UUID
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from services.privacy import store
 from services.privacy.domain.package.contents import ends_row
@@ -14,20 +13,19 @@ from services.privacy.models import DepositTask, Request
 from shared.db import UnitOfWork
 from shared.http import Conflict, NotFound
 from shared.personal import SealBrokenError, Sealer
-from shared.rights import KEY_PURPOSE, Complete, Completion, Part, open_part, read_part
+from shared.rights import KEY_PURPOSE, Complete, Completion, Part, Place, digest_of, digest_over, open_part, read_part
 
 COLLECTING: Final = frozenset({"collecting", "action_required"})
 """The states of a request in which deposits are taken: who was silent may still answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a part belongs; it opens nowhere else."""
+class Opened:
+    """A part that was sealed for its place."""
 
-    tenant_id: UUID
-    request_id: UUID
-    service: str
-    number: int
+    part: Part | Complete
+    plain_digest: bytes
+    sealed: bytes = field(repr=False)
 
 
 async def find_key(place: Place, sealer: Sealer, uow: UnitOfWork) -> bytes:
@@ -41,7 +39,7 @@ async def find_key(place: Place, sealer: Sealer, uow: UnitOfWork) -> bytes:
     return sealer.open(package.sealed_key, purpose=KEY_PURPOSE, context=str(place.request_id))
 
 
-async def open_deposit(place: Place, key: bytes, sealed: bytes) -> Part | Complete:
+async def open_deposit(place: Place, key: bytes, sealed: bytes) -> Opened:
     """What was sealed for this place; raises `NotFound`, as though there were no such request, for anything else."""
     try:
         return await asyncio.to_thread(_open, place, key, sealed)
@@ -49,11 +47,11 @@ async def open_deposit(place: Place, key: bytes, sealed: bytes) -> Part | Comple
         raise NotFound from None
 
 
-async def take_deposit(place: Place, part: Part | Complete, sealed: bytes, uow: UnitOfWork) -> None:
+async def take_deposit(place: Place, opened: Opened, uow: UnitOfWork) -> None:
     """Keep a part as it came; the last one that was missing completes its service, and the last service the package.
 
     The same number again takes the place of the earlier one, and what a service has completed stays as it is. Raises
-    `Conflict` when the request collects no more, or when what is complete is another attempt.
+    `Conflict` when the request collects no more, or not in this attempt: who was given up may still be at it.
     """
     request = await store.request(place.tenant_id, place.request_id, uow.session, for_update=True)
     package = await store.package(place.tenant_id, place.request_id, uow.session)
@@ -61,22 +59,15 @@ async def take_deposit(place: Place, part: Part | Complete, sealed: bytes, uow: 
         raise _ended()
     tasks = {task.service: task for task in await store.tasks(place.tenant_id, place.request_id, uow.session)}
     task = tasks[place.service]
+    if place.attempt != task.attempt:
+        raise _ended()
     if task.completed_at is not None:
         return
-    if isinstance(part, Complete):
-        _announce(part.complete, place, task)
+    task.heard_at = uow.now
+    if isinstance(opened.part, Complete):
+        _announce(opened.part.complete, place, task)
     else:
-        row = {
-            "tenant_id": place.tenant_id,
-            "request_id": place.request_id,
-            "service": place.service,
-            "number": place.number,
-            "table_name": part.table,
-            "row_count": sum(map(ends_row, part.rows)),
-            "sealed": sealed,
-            "digest": hashlib.sha256(sealed).digest(),
-        }
-        await store.keep_part(row, uow.session)
+        await store.keep_part(_row(place, opened.part, opened), uow.session)
     if await _completes(task, uow):
         silent = [one.service for one in tasks.values() if not one.completed_at]
         await _note_completed(request, task, silent, uow)
@@ -85,25 +76,25 @@ async def take_deposit(place: Place, part: Part | Complete, sealed: bytes, uow: 
 
 
 def _announce(completion: Completion, place: Place, task: DepositTask) -> None:
-    if completion.attempt != task.attempt or completion.parts != place.number - 1:
+    if completion.parts != place.number - 1:
         raise _ended()
-    task.parts = completion.parts
+    task.parts, task.plain_digest = completion.parts, bytes.fromhex(completion.digest)
     task.tables = {name: given.model_dump() for name, given in completion.tables.items()}
 
 
 async def _completes(task: DepositTask, uow: UnitOfWork) -> bool:
-    """Whether all is there now that the service announced, part for part and row for row."""
+    """Whether all is there now that the service announced, part for part and row for row, as it was sealed."""
     if task.parts is None or task.tables is None:
         return False
-    count, digest = await store.count_parts(task, uow.session)
-    if count < task.parts:
+    digests = await store.part_digests(task, uow.session)
+    if len(digests) < task.parts or digest_over(plain for _, plain in digests) != task.plain_digest:
         return False
     await store.drop_parts(task, uow.session, beyond=task.parts)
     announced = {name: table["rows"] for name, table in task.tables.items() if table["rows"]}
     if await store.row_counts(task, uow.session) != announced:
-        # Some are of an attempt that was given up, and are yet to be replaced.
         return False
-    task.completed_at, task.digest = uow.now, digest
+    task.completed_at, task.plain_digest = uow.now, None
+    task.digest = hashlib.sha256(b"".join(sealed for sealed, _ in digests)).digest()
     return True
 
 
@@ -116,16 +107,23 @@ async def _note_completed(request: Request, task: DepositTask, silent: list[str]
     await note(request, "deposit_completed", uow, actor=f"service:{task.service}", **details)
 
 
-def _open(place: Place, key: bytes, sealed: bytes) -> Part | Complete:
-    plain = open_part(
-        key,
-        sealed,
-        tenant_id=place.tenant_id,
-        request_id=place.request_id,
-        service=place.service,
-        number=place.number,
-    )
-    return read_part(plain)
+def _row(place: Place, part: Part, opened: Opened) -> dict[str, Any]:
+    return {
+        "tenant_id": place.tenant_id,
+        "request_id": place.request_id,
+        "service": place.service,
+        "number": place.number,
+        "table_name": part.table,
+        "row_count": sum(map(ends_row, part.rows)),
+        "sealed": opened.sealed,
+        "digest": hashlib.sha256(opened.sealed).digest(),
+        "plain_digest": opened.plain_digest,
+    }
+
+
+def _open(place: Place, key: bytes, sealed: bytes) -> Opened:
+    plain = open_part(key, sealed, place)
+    return Opened(read_part(plain), digest_of(plain), sealed)
 
 
 def _ended() -> Conflict:

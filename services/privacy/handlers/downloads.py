@@ -1,4 +1,8 @@
-"""A package as it is sent: a ZIP that is put together from the sealed parts on its way, with none of it kept."""
+"""A package as it is sent: a ZIP that is put together from the sealed parts on its way, with none of it kept.
+
+HTTP tells nobody's receipt. What a client's connection loses after the last byte was handed to it is gone here too, and
+has to be asked for anew.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -13,7 +17,7 @@ from services.privacy.domain.package.pages import Pages
 from services.privacy.domain.package.shape import json_schema
 from services.privacy.handlers.packages import Claim
 from shared.db import Database
-from shared.rights import Part, open_part, read_part
+from shared.rights import Part, Place, open_part, read_part
 
 
 async def package_stream(claimed: Claim, database: Database) -> AsyncGenerator[bytes]:
@@ -44,15 +48,8 @@ def _add(
     number: int,
     sealed: bytes,
 ) -> bytes:
-    plain = open_part(
-        claimed.key,
-        sealed,
-        tenant_id=claimed.tenant_id,
-        request_id=claimed.request_id,
-        service=holding.service,
-        number=number,
-    )
-    part = read_part(plain)
+    place = Place(claimed.tenant_id, claimed.request_id, holding.service, holding.attempt, number)
+    part = read_part(open_part(claimed.key, sealed, place))
     return archive.write(rendering.rows(assembly.whole(part.rows))) if isinstance(part, Part) else b""
 
 

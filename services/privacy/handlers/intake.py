@@ -39,7 +39,8 @@ class ReceiveRequest:
 async def receive_request(command: ReceiveRequest, uow: UnitOfWork, *, actor: str) -> tuple[Request, TrackingToken]:
     """Take a request in, with its deadline and the token by which it is followed; nobody is looked for yet.
 
-    Raises `NotFound` while the tenant is not known here, and `TooManyRequests`.
+    However often somebody asks, the clock begins to run: what is limited are the codes (see `make_code`). Raises
+    `NotFound` while the tenant is not known here.
     """
     tenant = await store.tenant(command.tenant_id, uow.session)
     if tenant is None:

@@ -1,10 +1,11 @@
 """Telling a person of his request, at an address that is on file."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from services.privacy import store
 from services.privacy.domain.identity import Known, reached_at
-from services.privacy.domain.notices import Notice, notice_text
+from services.privacy.domain.notices import Notice, moment_words, notice_text
 from services.privacy.domain.package.words import authority, language
 from services.privacy.handlers.audit import PRIVACY
 from services.privacy.handlers.requests import note
@@ -14,21 +15,27 @@ from shared.events.ingest import Address
 from shared.events.privacy import NoticeQueued
 
 
-async def tell(request: Request, kind: Notice, values: Mapping[str, str], uow: UnitOfWork) -> None:
-    """Have a person told something, if a channel reaches him; before he is proven, he is told nothing but his code.
+async def tell(request: Request, kind: Notice, values: Mapping[str, str | datetime], uow: UnitOfWork) -> bool:
+    """Have a person told something, and whether he is: no channel may reach him, and before he is proven he is told
+    nothing but his code.
 
-    `values` fill in the notice's words (see `domain.notices`); the tenant's name and the authority come by themselves.
+    `values` fill in the notice's words (see `domain.notices`), a moment as it is called in the person's language and
+    the tenant's zone, since nobody knows his own; the tenant's name and the authority come by themselves.
     """
     if kind != "proof_code" and request.proven_at is None:
-        return
+        return False
     tenant = await store.tenant(request.tenant_id, uow.session)
     known = await _address(request, uow)
     if tenant is None or known is None:
         await note(request, "notice_not_sent", uow, actor=PRIVACY, kind=kind)
-        return
+        return False
     locale = request.locale or tenant.locale
     name, url = authority(tenant.legal_regime, tenant.country, language(locale))
-    told = {"tenant": tenant.name, "authority": name, "authority_url": url, **values}
+    words = {
+        key: value if isinstance(value, str) else moment_words(value, tenant.time_zone, locale)
+        for key, value in values.items()
+    }
+    told = {"tenant": tenant.name, "authority": name, "authority_url": url, **words}
     uow.emit(
         NoticeQueued(
             tenant_id=request.tenant_id,
@@ -44,6 +51,7 @@ async def tell(request: Request, kind: Notice, values: Mapping[str, str], uow: U
         )
     )
     await note(request, "notice_queued", uow, actor=PRIVACY, kind=kind, channel_kind=known.channel_kind)
+    return True
 
 
 async def _address(request: Request, uow: UnitOfWork) -> Known | None:

@@ -1,4 +1,8 @@
-"""The package of a request: ready for some days, taken once by a link, and then gone with its key."""
+"""The package of a request: ready for some days, taken once by a link, and then gone with its key.
+
+The key stands, sealed, in what was said when the services were asked, too: it stays in the topic for up to seven days,
+and opens nothing without the root key, nor anything that is left once the parts are gone.
+"""
 
 import hmac
 from collections.abc import Sequence
@@ -21,7 +25,7 @@ from services.privacy.domain.package.words import (
     language,
     recipient,
 )
-from services.privacy.handlers.audit import PRIVACY, SUBJECT
+from services.privacy.handlers.audit import PRIVACY
 from services.privacy.handlers.notices import tell
 from services.privacy.handlers.requests import move, note
 from services.privacy.models import Package, Request, Tenant
@@ -52,6 +56,8 @@ class Claim:
     tenant_id: UUID
     request_id: UUID
     until: datetime
+    actor: str
+    """Who had its link made."""
     key: bytes = field(repr=False)
     cover: Cover
     holdings: Sequence[Holding]
@@ -62,12 +68,13 @@ class Claim:
 
 
 async def make_ready(request: Request, package: Package, uow: UnitOfWork) -> None:
-    """All is there: the person is told that he can take it."""
+    """All is there: the person is told that he can take it, and nobody waits for us any more."""
     package.expires_at = uow.now + KEPT
+    request.answered_at = uow.now
     job = PackageExpired(tenant_id=request.tenant_id, request_id=request.id)
     uow.schedule(job, key=f"package|{request.id}", due_at=package.expires_at)
     await move(request, "delivering", uow, actor=PRIVACY)
-    await tell(request, "package_ready", {}, uow)
+    await tell(request, "package_ready", {"until": package.expires_at}, uow)
 
 
 async def make_link(request: Request, secret: bytes, actor: str, uow: UnitOfWork) -> tuple[PackageLink, datetime]:
@@ -82,7 +89,7 @@ async def make_link(request: Request, secret: bytes, actor: str, uow: UnitOfWork
         raise _being_taken()
     link = PackageLink(request.tenant_id, secret)
     expires_at = min(uow.now + LINK_LIFE, package.expires_at)
-    package.link_digest, package.link_expires_at = link.digest, expires_at
+    package.link_digest, package.link_made_by, package.link_expires_at = link.digest, actor, expires_at
     await note(request, "package_link_made", uow, actor=actor)
     return link, expires_at
 
@@ -101,11 +108,13 @@ async def claim(tenant_id: UUID, request_id: UUID, token: str, sealer: Sealer, u
         raise _being_taken()
     package.claimed_until = uow.now + DOWNLOAD_TIME
     holdings = await _holdings(request, uow)
-    await note(request, "package_download_begun", uow, actor=SUBJECT)
+    actor = _maker(package)
+    await note(request, "package_download_begun", uow, actor=actor)
     return Claim(
         tenant_id=tenant_id,
         request_id=request_id,
         until=package.claimed_until,
+        actor=actor,
         key=sealer.open(package.sealed_key, purpose=KEY_PURPOSE, context=str(request_id)),
         cover=await _cover(request, holdings, uow),
         holdings=holdings,
@@ -117,20 +126,21 @@ async def release(claimed: Claim, uow: UnitOfWork) -> None:
     request, package = await _claimed(claimed, uow)
     if request is not None and package is not None:
         package.claimed_until = None
-        await note(request, "package_download_broken", uow, actor=SUBJECT)
+        await note(request, "package_download_broken", uow, actor=claimed.actor)
 
 
 async def hand_over(claimed: Claim, uow: UnitOfWork) -> None:
-    """The last byte is on its way: parts, key and link are gone, and the request is done.
+    """The last byte was handed to the client's connection: parts, key and link are gone, and the request is done.
 
-    Raises `NotFound` when the package is not this download's any more.
+    What that connection loses from here on is gone too: HTTP tells no receipt. Raises `NotFound` when the package is
+    not this download's any more.
     """
     request, package = await _claimed(claimed, uow)
     if request is None or package is None:
         raise NotFound
     await destroy(request, uow)
-    await move(request, "completed_no_data" if claimed.is_empty else "completed", uow, actor=SUBJECT)
-    await note(request, "package_delivered", uow, actor=SUBJECT)
+    await move(request, "completed_no_data" if claimed.is_empty else "completed", uow, actor=claimed.actor)
+    await note(request, "package_delivered", uow, actor=claimed.actor)
 
 
 async def expire_package(job: PackageExpired, uow: UnitOfWork) -> None:
@@ -143,6 +153,7 @@ async def expire_package(job: PackageExpired, uow: UnitOfWork) -> None:
         uow.schedule(job, key=f"package|{request.id}", due_at=package.claimed_until)
         return
     await destroy(request, uow)
+    request.outcome = "not_taken"
     await move(request, "completed", uow, actor=PRIVACY, reason="package_expired")
     await note(request, "package_expired", uow, actor=PRIVACY)
 
@@ -158,7 +169,14 @@ async def _holdings(request: Request, uow: UnitOfWork) -> list[Holding]:
     for service, table, number in places:
         numbers.setdefault((service, table), []).append(number)
     return [
-        Holding(task.service, table, given["rows"], given["categories"], numbers.get((task.service, table), []))
+        Holding(
+            service=task.service,
+            table=table,
+            rows=given["rows"],
+            categories=given["categories"],
+            attempt=task.attempt,
+            parts=numbers.get((task.service, table), []),
+        )
         for task in await store.tasks(request.tenant_id, request.id, uow.session)
         for table, given in (task.tables or {}).items()
     ]
@@ -215,6 +233,12 @@ def _opens(link: PackageLink, package: Package, now: datetime) -> bool:
     if package.link_digest is None or package.link_expires_at is None:
         return False
     return hmac.compare_digest(link.digest, package.link_digest) and now < package.link_expires_at
+
+
+def _maker(package: Package) -> str:
+    if package.link_made_by is None:
+        raise LookupError("a link is somebody's")
+    return package.link_made_by
 
 
 def _is_claimed(package: Package, now: datetime) -> bool:

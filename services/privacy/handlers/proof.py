@@ -16,14 +16,13 @@ from services.privacy.domain.identity import (
     CODES_MOST,
     CODES_WITHIN,
     Method,
-    lookup_key,
-    reached_at,
-    same_person,
 )
 from services.privacy.handlers.audit import PRIVACY
+from services.privacy.handlers.identifying import find_address, identify, identify_by_address, name_person
 from services.privacy.handlers.notices import tell
-from services.privacy.handlers.requests import move, note
-from services.privacy.handlers.settling import settle
+from services.privacy.handlers.redirecting import OPERATOR, hold_controller, redirect
+from services.privacy.handlers.requests import move, note, tenant_of
+from services.privacy.handlers.settling import confirm
 from services.privacy.models import ProofCode, Request
 from shared.db import Job, UnitOfWork
 from shared.http import Conflict, TooManyRequests
@@ -66,18 +65,18 @@ def drawn(code: str, code_id: UUID, tenant_id: UUID, index: BlindIndex, sealer: 
 
 
 async def make_code(request: Request, code: DrawnCode, refs: list[str], uow: UnitOfWork) -> None:
-    """Keep a code and have it sent; raises `TooManyRequests` when too many were made for the same identifiers."""
+    """Keep a code and have it sent. When too many were sent to the same identifiers it is a blank, which goes to
+    nobody; no answer tells that, or it would tell that somebody else has asked."""
     await store.hold_identifiers(request.tenant_id, refs, uow.session)
-    made = await store.codes_since(request.tenant_id, refs, uow.now - CODES_WITHIN, uow.session)
-    if len(made) >= CODES_MOST:
-        wait = made[-CODES_MOST] + CODES_WITHIN - uow.now
-        raise TooManyRequests(headers={"Retry-After": str(max(1, int(wait.total_seconds())))})
+    made = await store.count_codes(request.tenant_id, refs, uow.now - CODES_WITHIN, uow.session)
+    blank = made >= CODES_MOST
     row = ProofCode(
         id=code.id,
         tenant_id=request.tenant_id,
         request_id=request.id,
         digest=code.digest,
-        sealed=code.sealed,
+        sealed=None if blank else code.sealed,
+        blank=blank,
         identifier_refs=refs,
         tries=0,
         made_at=uow.now,
@@ -108,44 +107,39 @@ async def verify_code(request: Request, code: str, index: BlindIndex, uow: UnitO
     """Whether this is the code that was sent; then the request goes on.
 
     The request is locked, so that each try counts, and the caller must let a wrong one be committed. A code that was
-    sent to nobody is never right. Raises `Conflict` when nothing is to be proven any more.
+    sent to nobody is never right. After the last try nothing is written down any more, however often somebody tries.
+    Raises `Conflict` when nothing is to be proven any more.
     """
     _check_pending(request)
     last = await store.last_code(request.tenant_id, request.id, uow.session)
     if last is None:
         raise LookupError("a request was taken in without a code")
-    is_live = last.tries < CODE_TRIES and uow.now < last.expires_at
-    last.tries = min(last.tries + 1, CODE_TRIES)
+    if last.tries >= CODE_TRIES:
+        return False
+    last.tries += 1
     is_same = compare_digest(last.digest, _digest(code, last.id, request.tenant_id, index))
-    if not (is_same and is_live and request.identifier_id is not None):
+    is_sent = request.identifier_id is not None and not last.blank
+    if not (is_same and is_sent and uow.now < last.expires_at):
         await note(request, "code_wrong", uow, actor=actor, tries=last.tries)
         return False
+    await identify_by_address(request, uow)
     await _prove(request, "code", uow, actor=actor)
     return True
 
 
-async def verify_by_hand(request: Request, method: Method, uow: UnitOfWork, *, actor: str) -> None:
-    """The DPO has seen who the person is; how and when is all that is kept of it. Raises `Conflict`."""
+async def verify_by_hand(
+    request: Request, method: Method, named: tuple[str, UUID] | None, uow: UnitOfWork, *, actor: str
+) -> None:
+    """The DPO has seen who the person is, and may name him by kind and id; how and when is all that is kept of it.
+
+    Raises `Conflict`, and `NotFound` for who is named and not known.
+    """
     _check_pending(request)
-    await find_person(request, uow)
+    if named is not None:
+        await name_person(request, *named, uow)
+    else:
+        await identify(request, uow)
     await _prove(request, method, uow, actor=actor)
-
-
-async def find_person(request: Request, uow: UnitOfWork) -> None:
-    """Find whom a request means, under whom else he is held, and where he is reached; nobody is found as nobody."""
-    tenant_id, session = request.tenant_id, uow.session
-    holders = await _holders(request, uow)
-    if not holders:
-        return
-    addresses = await store.addresses(tenant_id, session, of=holders)
-    reached = reached_at(addresses, request.contact_channel)
-    subject_id = reached.subject_id if reached is not None else holders[0]
-    keys = {lookup_key(known.kind, known.value) for known in addresses if known.subject_id == subject_id}
-    alike = [known.subject_id for known in await store.addresses(tenant_id, session, alike=keys)]
-    everything = await store.addresses(tenant_id, session, of={subject_id, *alike})
-    request.subject_id = subject_id
-    request.subject_ids = same_person(subject_id, alike, everything)
-    request.identifier_id = reached.id if reached is not None else None
 
 
 async def end_proof(job: EndProof, uow: UnitOfWork) -> None:
@@ -155,33 +149,18 @@ async def end_proof(job: EndProof, uow: UnitOfWork) -> None:
         await move(request, "expired", uow, actor=PRIVACY)
 
 
-async def _holders(request: Request, uow: UnitOfWork) -> list[UUID]:
-    """Whom the request names, or who is known by what it names, in its order."""
-    if request.wanted_id is not None:
-        return [known.id for known in await store.subjects(request.tenant_id, [request.wanted_id], uow.session)]
-    keys = list(dict.fromkeys(lookup_key(one["kind"], one["value"]) for one in request.identifiers))
-    found = await store.addresses(request.tenant_id, uow.session, alike=keys)
-    in_order = sorted(found, key=lambda known: keys.index(lookup_key(known.kind, known.value)))
-    return list(dict.fromkeys(known.subject_id for known in in_order))
-
-
 async def _prove(request: Request, method: Method, uow: UnitOfWork, *, actor: str) -> None:
+    tenant = await tenant_of(request, uow)
+    controller = await hold_controller(tenant, uow) if tenant.role == OPERATOR else None
     request.proven_by, request.proven_at = method, uow.now
     await move(request, "verified", uow, actor=actor, reason=method)
     await move(request, "triage", uow, actor=PRIVACY)
-    tenant = await store.tenant(request.tenant_id, uow.session)
-    if tenant is not None and tenant.role == "operator":
-        await move(request, "redirected_to_controller", uow, actor=PRIVACY)
-    elif request.right == "confirmation":
-        await _confirm(request, uow)
-
-
-async def _confirm(request: Request, uow: UnitOfWork) -> None:
-    """Whether data is held needs nobody's decision: it is answered at once (LGPD art. 19 I)."""
-    is_held = request.subject_id is not None
-    request.outcome = "data_held" if is_held else "no_data"
-    await move(request, "approved", uow, actor=PRIVACY)
-    await settle(request, "completed" if is_held else "completed_no_data", uow, actor=PRIVACY)
+    if tenant.role == OPERATOR:
+        await redirect(request, controller, uow, actor=PRIVACY)
+    elif request.right == "confirmation" and method == "code":
+        # Who got a code is on file, so that nobody needs to decide; else the DPO says whether nobody is.
+        await move(request, "approved", uow, actor=PRIVACY)
+        await confirm(request, uow, actor=PRIVACY)
 
 
 def _check_pending(request: Request) -> None:
@@ -208,12 +187,16 @@ async def _open_code(needed: tuple[UUID, bytes] | None, sealer: Sealer) -> str |
 async def _send_code(job: SendProofCode, code: str | None, uow: UnitOfWork) -> None:
     request = await store.request(job.tenant_id, job.request_id, uow.session, for_update=True)
     row = await store.code(job.tenant_id, job.code_id, uow.session)
-    if code is None or request is None or row is None:
+    if request is None or row is None:
+        return
+    if row.blank:
+        await note(request, "code_withheld", uow, actor=PRIVACY)
+    if code is None:
         return
     row.sealed = None
     if request.state != "identity_pending" or row.expires_at <= uow.now:
         return
-    await find_person(request, uow)
+    await find_address(request, uow)
     if request.identifier_id is not None:
         values = {"code": code, "minutes": str(CODE_LIFE.seconds // 60)}
         await tell(request, "proof_code", values, uow)

@@ -31,25 +31,14 @@ async def register_users(events: Sequence[UserChanged], uow: UnitOfWork) -> None
 async def know_tenants(events: Sequence[TenantChanged], uow: UnitOfWork) -> None:
     """Under which law each tenant is decides its deadlines; how it is called and speaks, what persons are told."""
     fields = ("tenant_id", "name", "slug", "locale", "legal_regime", "role", "country", "time_zone", "version")
-    for event in events:
-        await store.keep_tenant({name: getattr(event, name) for name in fields}, uow.session)
+    await store.keep_tenants([{name: getattr(event, name) for name in fields} for event in events], uow.session)
 
 
 async def register_grants(events: Sequence[ApiKeyChanged], uow: UnitOfWork) -> None:
     """Who may look at personal data, and since when no more."""
-    for event in events:
-        row = {
-            "api_key_id": event.api_key_id,
-            "tenant_id": event.tenant_id,
-            "label": event.label,
-            "role": event.role,
-            "scopes": event.scopes,
-            "user_id": event.user_id,
-            "granted_at": event.created_at,
-            "expires_at": event.expires_at,
-            "revoked_at": event.revoked_at,
-        }
-        await store.keep_grant(row, uow.session)
+    fields = ("api_key_id", "tenant_id", "label", "role", "scopes", "user_id", "expires_at", "revoked_at")
+    rows = [{name: getattr(event, name) for name in fields} | {"granted_at": event.created_at} for event in events]
+    await store.keep_grants(rows, uow.session)
 
 
 def _subjects(kind: str, people: Iterable[tuple[UUID, UUID, datetime]]) -> list[dict[str, Any]]:

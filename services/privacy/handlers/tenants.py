@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.privacy.handlers.audit import write_down
+from services.privacy.handlers.redirecting import RedirectWaiting, schedule_redirects
 from services.privacy.models import PrivacySettings
 from shared.db import UnitOfWork
 
 
 async def set_settings(settings: PrivacySettings, fields: Mapping[str, Any], uow: UnitOfWork, *, actor: str) -> None:
-    """Change held settings; requests that were received before keep their deadlines."""
+    """Change held settings; requests that were received before keep their deadlines, and those go on that waited for
+    an operator's controller to be known."""
     if uow.change(settings, fields):
         details = {"small_agent": settings.small_agent, "version": settings.version}
         await write_down(uow, tenant_id=settings.tenant_id, actor=actor, action="settings_changed", details=details)
+        if settings.controller is not None:
+            schedule_redirects(RedirectWaiting(tenant_id=settings.tenant_id), uow)

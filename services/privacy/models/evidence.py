@@ -60,6 +60,8 @@ class Package(Table):
     expires_at: Mapped[datetime | None]
     """Until when it can be taken; empty while it is gathered."""
     link_digest: Mapped[bytes | None] = mapped_column(info=secret())
+    link_made_by: Mapped[str | None] = mapped_column(info=not_personal())
+    """The actor who has it, as the audit chain names him."""
     link_expires_at: Mapped[datetime | None]
     claimed_until: Mapped[datetime | None]
     """Until when a download that is under way may go on."""
@@ -75,9 +77,14 @@ class DepositTask(Table):
     request_id: Mapped[UUID] = mapped_column(primary_key=True)
     service: Mapped[str] = mapped_column(primary_key=True, info=not_personal())
     attempt: Mapped[int]
+    """The only one in which something is taken from it."""
     asked_at: Mapped[datetime]
+    heard_at: Mapped[datetime]
+    """When it handed something over last; before that, when it was asked."""
     parts: Mapped[int | None]
     """How many there are, once the service has said so."""
+    plain_digest: Mapped[bytes | None] = mapped_column(info=secret())
+    """What the service said over them, until it is seen to be so."""
     tables: Mapped[dict[str, Any] | None] = mapped_column(info=not_personal())
     """By their names, how many rows of each, and its personal columns with their categories."""
     completed_at: Mapped[datetime | None]
@@ -103,3 +110,5 @@ class DepositPart(Table):
     sealed: Mapped[bytes] = mapped_column(info=secret())
     digest: Mapped[bytes] = mapped_column(info=not_personal())
     """SHA-256 of what is sealed."""
+    plain_digest: Mapped[bytes] = mapped_column(info=secret())
+    """SHA-256 of what it was before; gone with the part."""

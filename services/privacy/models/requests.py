@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Index, Text, Uuid
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.privacy.models.tables import Table
@@ -19,6 +20,7 @@ class Request(Table):
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "state", "id"),
         Index(None, "tenant_id", "subject_id"),
+        Index(None, "tenant_id", "due_at", postgresql_where=sql("settled_at IS NULL")),
         {"info": about(contact="subject_id", user="subject_id")},
     )
 
@@ -29,9 +31,9 @@ class Request(Table):
     origin: Mapped[str] = mapped_column(info=not_personal())
     """`public`, or `staff` when it was taken in by a member of the tenant's staff or its software."""
     wanted_id: Mapped[UUID | None]
-    """The contact or user for whom the staff asks."""
+    """The contact or user whom the staff names."""
     identifiers: Mapped[list[Any]] = mapped_column(info=personal("contact.address"))
-    """By what the person says that he is known."""
+    """By what the person says that he is known; none once the request has ended unproven."""
     contact_channel: Mapped[str | None] = mapped_column(info=not_personal())
     """The kind or the id of the channel by which he wants to be told."""
     scope: Mapped[list[str]] = mapped_column(ARRAY(Text), info=not_personal())
@@ -40,11 +42,11 @@ class Request(Table):
     locale: Mapped[str | None] = mapped_column(info=not_personal())
     token_digest: Mapped[bytes] = mapped_column(info=secret())
     subject_id: Mapped[UUID | None]
-    """Who is meant; empty while nobody is found."""
+    """Who is proven to be meant: before that, a request that a stranger made would be hers to read."""
     subject_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), info=not_personal())
     """All under whom the same person is held, the one above first."""
     identifier_id: Mapped[UUID | None]
-    """The address on file to which the code goes, and what he is told later."""
+    """The address on file to which the code goes, and what he is told later; it proves nothing by itself."""
     proof_until: Mapped[datetime]
     """Until when he can prove who he is."""
     proven_by: Mapped[str | None] = mapped_column(info=not_personal())
@@ -64,6 +66,8 @@ class Request(Table):
     reason: Mapped[str | None] = mapped_column(info=personal("message.content"))
     """Why it was rejected, or what the person is told of how it ended."""
     changed_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    """Since when his package can be taken: from then on nothing is late."""
     settled_at: Mapped[datetime | None]
 
 
@@ -83,6 +87,8 @@ class ProofCode(Table):
     digest: Mapped[bytes] = mapped_column(info=secret())
     sealed: Mapped[bytes | None] = mapped_column(info=secret())
     """Kept until it is on its way, or nobody is found."""
+    blank: Mapped[bool]
+    """Too many were made: this one is sent to nobody, and is not counted."""
     identifier_refs: Mapped[list[str]] = mapped_column(ARRAY(Text), info=not_personal())
     """Fingerprints of what the person says that he is known by: codes are counted by them."""
     tries: Mapped[int]

@@ -4,17 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, text
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.privacy.models import DepositPart, DepositTask, Package
-
-_COUNT_PARTS = text("""
-SELECT count(*), sha256(coalesce(string_agg(digest, ''::bytea ORDER BY number), ''::bytea))
-FROM deposit_parts
-WHERE tenant_id = :tenant AND request_id = :request AND service = :service AND number <= :parts
-""")
 
 
 async def add_tasks(rows: Sequence[dict[str, Any]], session: AsyncSession) -> None:
@@ -35,15 +29,17 @@ async def tasks(tenant_id: UUID, request_id: UUID, session: AsyncSession) -> Seq
 async def keep_part(row: dict[str, Any], session: AsyncSession) -> None:
     """Keep a part in the place of the one that came under its number before."""
     statement = upsert(DepositPart)
-    changes = {name: statement.excluded[name] for name in ("table_name", "row_count", "sealed", "digest")}
+    changes = {
+        name: statement.excluded[name] for name in ("table_name", "row_count", "sealed", "digest", "plain_digest")
+    }
     keys = ["tenant_id", "request_id", "service", "number"]
     await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), row)
 
 
-async def count_parts(task: DepositTask, session: AsyncSession) -> Row[int, bytes]:
-    """Of the parts that a service announced, how many are there, and the SHA-256 over theirs."""
-    place = {"tenant": task.tenant_id, "request": task.request_id, "service": task.service, "parts": task.parts}
-    return (await session.execute(_COUNT_PARTS, place)).one()
+async def part_digests(task: DepositTask, session: AsyncSession) -> Sequence[Row[bytes, bytes]]:
+    """Of those parts that a service announced and that are there: the SHA-256 of each, sealed and plain, in order."""
+    query = select(DepositPart.digest, DepositPart.plain_digest).where(*_parts_of(task))
+    return (await session.execute(query.where(DepositPart.number <= task.parts).order_by(DepositPart.number))).all()
 
 
 async def row_counts(task: DepositTask, session: AsyncSession) -> dict[str, int]:

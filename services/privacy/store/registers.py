@@ -60,22 +60,24 @@ async def address(tenant_id: UUID, identifier_id: UUID, session: AsyncSession) -
     return Known(*row) if row is not None else None
 
 
-async def keep_tenant(row: dict[str, Any], session: AsyncSession) -> None:
-    """Keep this version unless a newer one is there."""
+async def keep_tenants(rows: Sequence[dict[str, Any]], session: AsyncSession) -> None:
+    """Keep these versions, each unless a newer one is there."""
     statement = insert(Tenant)
     newer = Tenant.version < statement.excluded.version
-    changes = {name: statement.excluded[name] for name in row}
+    changes = {name: statement.excluded[name] for name in rows[0]}
     await session.execute(
-        statement.on_conflict_do_update(index_elements=[Tenant.tenant_id], set_=changes, where=newer), [row]
+        statement.on_conflict_do_update(index_elements=[Tenant.tenant_id], set_=changes, where=newer),
+        sorted(rows, key=lambda row: row["tenant_id"]),
     )
 
 
-async def keep_grant(row: dict[str, Any], session: AsyncSession) -> None:
-    """Keep a grant as it stands; what was revoked stays revoked."""
+async def keep_grants(rows: Sequence[dict[str, Any]], session: AsyncSession) -> None:
+    """Keep grants as they stand; what was revoked stays revoked."""
     statement = insert(AccessGrant)
     revoked = func.coalesce(AccessGrant.revoked_at, statement.excluded.revoked_at)
     await session.execute(
-        statement.on_conflict_do_update(index_elements=[AccessGrant.api_key_id], set_={"revoked_at": revoked}), [row]
+        statement.on_conflict_do_update(index_elements=[AccessGrant.api_key_id], set_={"revoked_at": revoked}),
+        sorted(rows, key=lambda row: row["api_key_id"]),
     )
 
 

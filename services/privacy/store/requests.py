@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, not_, select, text
+from sqlalchemy import and_, delete, func, not_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.privacy.domain.deadlines import over_by
 from services.privacy.models import PrivacySettings, ProofCode, Request
 
 _HOLD = text("SELECT count(pg_advisory_xact_lock(lock)) FROM unnest(CAST(:locks AS bigint[])) AS lock")
@@ -39,11 +40,18 @@ async def list_requests(
     if state is not None:
         query = query.where(Request.state == state)
     if overdue is not None:
-        late = and_(Request.settled_at.is_(None), Request.due_at < now)
+        open_still = and_(Request.settled_at.is_(None), Request.answered_at.is_(None))
+        late = and_(open_still, Request.due_at <= over_by(now))
         query = query.where(late if overdue else not_(late))
     if after is not None:
         query = query.where(Request.id > after)
     return (await session.scalars(query.order_by(Request.id).limit(limit))).all()
+
+
+async def hold_waiting(tenant_id: UUID, state: str, limit: int, session: AsyncSession) -> Sequence[Request]:
+    """The oldest requests in this state, which nobody else changes before this transaction ends."""
+    query = select(Request).where(Request.tenant_id == tenant_id, Request.state == state)
+    return (await session.scalars(query.order_by(Request.id).limit(limit).with_for_update())).all()
 
 
 async def hold_identifiers(tenant_id: UUID, refs: Iterable[str], session: AsyncSession) -> None:
@@ -55,14 +63,19 @@ async def hold_identifiers(tenant_id: UUID, refs: Iterable[str], session: AsyncS
     await session.execute(_HOLD, {"locks": locks})
 
 
-async def codes_since(
-    tenant_id: UUID, refs: Sequence[str], since: datetime, session: AsyncSession
-) -> Sequence[datetime]:
-    """When codes were made for any of these fingerprints, oldest first."""
-    query = select(ProofCode.made_at).where(
-        ProofCode.tenant_id == tenant_id, ProofCode.made_at > since, ProofCode.identifier_refs.bool_op("&&")(refs)
+async def count_codes(tenant_id: UUID, refs: Sequence[str], since: datetime, session: AsyncSession) -> int:
+    """How many codes were made for any of these fingerprints."""
+    query = select(func.count()).where(
+        ProofCode.tenant_id == tenant_id,
+        ProofCode.made_at > since,
+        ProofCode.identifier_refs.bool_op("&&")(refs),
+        ~ProofCode.blank,
     )
-    return (await session.scalars(query.order_by(ProofCode.made_at))).all()
+    return (await session.execute(query)).scalar_one()
+
+
+async def drop_codes(tenant_id: UUID, request_id: UUID, session: AsyncSession) -> None:
+    await session.execute(delete(ProofCode).where(ProofCode.tenant_id == tenant_id, ProofCode.request_id == request_id))
 
 
 async def last_code(tenant_id: UUID, request_id: UUID, session: AsyncSession) -> ProofCode | None:

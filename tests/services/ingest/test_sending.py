@@ -20,6 +20,7 @@ from services.ingest.app import service
 from services.ingest.clients import Bounds, Gates, WhatsAppCloud
 from services.ingest.handlers import Dispatch
 from services.ingest.models import Send
+from services.ingest.store.sends import ECHOED_WITHIN
 from shared.db import DeadLetter, Waiting
 from shared.events.conversation import MessageQueued
 from shared.events.ingest import Address, Content, DeliveryChanged, Location, MessageReceived
@@ -736,6 +737,26 @@ class TestNotices:
         await counter.echo(id_of(reference(counter.sent_as(notice))))
         assert await counter.heard() == []
         assert [(row.state, row.body) for row in await desk.accounts.raw_events()] == [("kept", b"{}")] * 2
+
+    async def test_the_echo_of_a_notice_whose_outcome_is_not_known_is_none_either(self, counter: Counter) -> None:
+        notice, desk = counter.notice(), counter.desk
+        desk.meta.answers.append(httpx.ReadTimeout("too slow"))
+        await hear(service, desk.accounts.database, notice)
+        await desk.work()
+        await counter.echo("wamid.never-told")
+        assert (await counter.row(notice)).state == "unknown"
+        assert await counter.heard() == []
+        assert [(row.state, row.body) for row in await desk.accounts.raw_events()] == [("kept", b"{}")]
+
+    async def test_what_says_the_same_long_after_a_notice_is_no_echo_of_it(self, counter: Counter) -> None:
+        notice, desk = counter.notice(), counter.desk
+        desk.meta.answers.append(httpx.ReadTimeout("too slow"))
+        await hear(service, desk.accounts.database, notice)
+        await desk.work()
+        async with desk.accounts.database.unit_of_work([notice.tenant_id]) as uow:
+            await uow.session.execute(update(Send).values(changed_at=uow.now - ECHOED_WITHIN))
+        await counter.echo("wamid.much-later")
+        assert await counter.heard() == [CODE]
 
     async def test_what_was_written_in_another_app_is_told_though_a_notice_is_on_its_way(
         self, counter: Counter

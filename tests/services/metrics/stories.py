@@ -51,8 +51,8 @@ class Story(Conversation):
     def replied_automatically(self, seconds: float) -> MessageAdded:
         return self._written(seconds, "outbound", "system")
 
-    def labelled(self, seconds: float, *labels: str) -> ConversationChanged:
-        told = {"status": "open", "priority": "normal", "labels": list(labels)}
+    def labelled(self, seconds: float, *labels: str, status: str = "open") -> ConversationChanged:
+        told = {"status": status, "priority": "normal", "labels": list(labels)}
         return self._said(ConversationChanged, seconds, "changed_at", **told)
 
     def resolved_as(self, seconds: float, *labels: str) -> ConversationResolved:
@@ -81,14 +81,19 @@ class Story(Conversation):
         return said_at(moment, kind(**whose, **fields, **{when: moment}))
 
 
+def told(seconds: float, event: E) -> E:
+    """The event, which was told so many seconds after noon, whatever it says of its time itself."""
+    return said_at(NOON + timedelta(seconds=seconds), event)
+
+
 def tenant(
     tenant_id: UUID, time_zone: str = "Europe/Lisbon", version: int = 1, *, country: str = "PT", seconds: float = 0
 ) -> TenantChanged:
     """The tenant is there from then on."""
     moment = NOON + timedelta(seconds=seconds)
-    told = {"name": "Padaria", "slug": "padaria", "locale": "pt-PT", "legal_regime": "gdpr", "role": "controller"}
+    named = {"name": "Padaria", "slug": "padaria", "locale": "pt-PT", "legal_regime": "gdpr", "role": "controller"}
     where = {"country": country, "time_zone": time_zone, "version": version, "changed_at": moment}
-    return said_at(moment, TenantChanged(tenant_id=tenant_id, **told, **where))
+    return said_at(moment, TenantChanged(tenant_id=tenant_id, **named, **where))
 
 
 def hours(
@@ -102,8 +107,8 @@ def hours(
 ) -> BusinessHoursChanged:
     """The hours of the tenant, or of a queue, from then on."""
     moment = NOON + timedelta(seconds=seconds)
-    told = {"queue_id": queue, "week": week, "version": version, "changed_at": moment}
-    return said_at(moment, BusinessHoursChanged(tenant_id=tenant_id, **told, **fields))
+    whole = {"queue_id": queue, "week": week, "version": version, "changed_at": moment}
+    return said_at(moment, BusinessHoursChanged(tenant_id=tenant_id, **whole, **fields))
 
 
 async def measure(database: Database) -> None:

@@ -74,3 +74,5 @@ def test_no_clock_is_believed_that_is_wrong_by_centuries() -> None:
     ever = calendar.open_seconds(None, datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
     assert 0 <= ever <= 3660 * 24 * HOUR
     assert calendar.open_seconds(None, NOON, NOON) == 0
+    last = datetime.max.replace(tzinfo=UTC)
+    assert calendar.open_seconds(None, last - timedelta(days=1), last) == 0

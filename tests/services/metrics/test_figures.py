@@ -8,19 +8,26 @@ from xml.etree import ElementTree
 import pytest
 
 from services.metrics.app import service
-from services.metrics.domain import FIGURES, Grouping, Kind, Metric
+from services.metrics.domain import FIGURES, Grouping, Metric, Source
 from shared.db import Database
 from shared.ids import new_id
-from tests.services.metrics.stories import AFTERNOONS, ANA, REPAIRS, RUI, SALES, Story, hours, measure, tenant
+from tests.services.metrics.stories import AFTERNOONS, ANA, LATER, REPAIRS, RUI, SALES, Story, hours, measure, tenant
 from tests.support.events import NOON
 from tests.support.hearing import hear
 from tests.support.serving import Served
 
 MIDNIGHT_IN_SAO_PAULO = (datetime(2026, 11, 21, 3, tzinfo=UTC) - NOON).total_seconds()
 DAY = 86_400
+LONG_AGO = (NOON - timedelta(days=300)).isoformat()
+"""Whenever these tests are run, the stories are told from then on."""
 
 
 async def read(served: Served, tenant_id: UUID, metric: str, **query: Any) -> list[dict[str, Any]]:
+    whole = {"from": LONG_AGO, "to": LATER.isoformat()} | query
+    return await read_as_asked(served, tenant_id, metric, **whole)
+
+
+async def read_as_asked(served: Served, tenant_id: UUID, metric: str, **query: Any) -> list[dict[str, Any]]:
     answer = await served.caller(tenant_id).get(f"/metrics/{metric}", params=query)
     assert answer.status_code == 200, answer.text
     items: list[dict[str, Any]] = answer.json()["items"]
@@ -171,11 +178,12 @@ async def test_the_backlog_is_that_of_the_end(served: Served, database: Database
         *(third.opened(past + 3 * DAY), third.resolved(past + 3 * DAY + 1)),
     )
     assert await counts(served, tenant_id, "backlog") == {None: 1}
+    assert await counts(served, tenant_id, "backlog", **{"from": NOON.isoformat()}) == {None: 1}
 
     def at(days: int) -> str:
         return (NOON + timedelta(seconds=past + days * DAY, hours=3)).isoformat()
 
-    assert [await counts(served, tenant_id, "backlog", to=at(day)) for day in range(6)] == [
+    assert [await counts(served, tenant_id, "backlog", **{"from": at(-9), "to": at(day)}) for day in range(6)] == [
         {None: 1}, {None: 2}, {None: 1}, {None: 1}, {None: 1}, {None: 1},
     ]  # fmt: skip
     by_day = await counts(served, tenant_id, "backlog", **{"from": at(-1), "to": at(6)}, group_by="day")
@@ -184,7 +192,32 @@ async def test_the_backlog_is_that_of_the_end(served: Served, database: Database
     assert next(iter(by_day)) == first
     later = await counts(served, tenant_id, "backlog", **{"from": at(2)}, group_by="day")
     assert set(later.values()) == {1}
-    assert len(await counts(served, tenant_id, "backlog", group_by="day")) in {366, 367}
+    assert len(await read_as_asked(served, tenant_id, "backlog", group_by="day")) in {366, 367}
+
+
+async def test_what_is_old_is_told_only_when_it_is_asked_for(
+    served: Served, database: Database, tenant_id: UUID
+) -> None:
+    async def count(metric: str, **query: Any) -> int:
+        return sum(item["count"] for item in await read_as_asked(served, tenant_id, metric, **query))
+
+    old, new = -20_000 * DAY, (datetime.now(UTC) - NOON).total_seconds() - 365 * DAY
+    await hear(service, database, tenant(tenant_id))
+    await happened(database, *(event for at in (old, new) for one in [Story(tenant_id)] for event in began(one, at)))
+    assert await count("messages-received") == 2
+    for metric, query in [
+        ("messages-received", {"group_by": "channel"}),
+        ("messages-received", {"group_by": "day"}),
+        ("conversations-opened", {"group_by": "queue"}),
+        ("first-reply-time", {}),
+    ]:
+        assert await count(metric, **query) == 1
+        assert await count(metric, **query, **{"from": "1900-01-01T00:00:00Z"}) == 2
+        assert await count(metric, **query, to=(NOON + timedelta(seconds=old + DAY)).isoformat()) == 1
+
+
+def began(one: Story, at: float) -> list[Any]:
+    return [one.opened(at), one.wrote(at), one.replied(at + 1)]
 
 
 async def test_nothing_is_told_of_another_tenant(served: Served, database: Database, tenant_id: UUID) -> None:
@@ -248,16 +281,20 @@ SPANS = [
 
 
 @pytest.mark.parametrize("time_zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
-async def test_no_span_is_too_strange(served: Served, database: Database, tenant_id: UUID, time_zone: str) -> None:
+@pytest.mark.parametrize("metric", ["messages-received", "conversations-resolved", "backlog", "resolution-time"])
+async def test_no_span_is_too_strange(
+    served: Served, database: Database, tenant_id: UUID, time_zone: str, metric: str
+) -> None:
+    """Of each kind of figure one."""
     one = Story(tenant_id)
     await happened(database, tenant(tenant_id, time_zone), one.opened(0), one.wrote(0), one.replied(1), one.resolved(2))
-    for metric, figure in FIGURES.items():
-        for span in SPANS:
-            for grouping in (None, Grouping.DAY):
-                query = span | ({"group_by": grouping} if grouping else {})
-                answer = await served.caller(tenant_id).get(f"/metrics/{metric}", params=query)
-                too_long = figure.kind is Kind.STOCK and grouping and span == SPANS[1]
-                assert answer.status_code == (422 if too_long else 200), (metric, query, answer.text)
+    figure = FIGURES[Metric(metric)]
+    for span in SPANS:
+        for grouping in {None, Grouping.DAY, figure.groupings[-2]}:
+            query = span | ({"group_by": grouping} if grouping else {})
+            answer = await served.caller(tenant_id).get(f"/metrics/{metric}", params=query)
+            too_long = figure.read[grouping] is Source.STOCK_BY_DAY and span == SPANS[1]
+            assert answer.status_code == (422 if too_long else 200), (query, answer.text)
 
 
 @pytest.mark.parametrize("metric", Metric)
@@ -269,7 +306,7 @@ async def test_every_figure_is_drawn(served: Served, database: Database, tenant_
         *(one.replied(5), one.wrote(7), one.replied(99), one.resolved_as(200, "<b>&</b>"), one.reopened(300)),
     )
     for grouping in (None, *FIGURES[metric].groupings):
-        query = {"group_by": grouping} if grouping else {}
+        query = {"from": LONG_AGO, "to": LATER.isoformat()} | ({"group_by": grouping} if grouping else {})
         answer = await served.caller(tenant_id).get(f"/metrics/{metric}/chart.svg", params=query)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml"), answer.text
         picture = ElementTree.fromstring(answer.text)  # noqa: S314 - our own

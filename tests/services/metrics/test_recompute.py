@@ -6,12 +6,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import delete, update
 
-from deploy.recompute import main, recompute
+from deploy.recompute import main, recompute, run, told
+from services.metrics import store
 from services.metrics.app import service
 from services.metrics.handlers import AT_ONCE
 from services.metrics.models import Measure
 from shared.db import Database
 from shared.events import Event
+from shared.ids import new_id
 from tests.services.metrics.stories import AFTERNOONS, Story, hours, measure, measured, tenant
 from tests.support.hearing import hear
 from tests.support.machine import Machine
@@ -77,6 +79,36 @@ async def test_what_was_not_as_the_facts_say_is_told_and_put_right(
         await uow.session.execute(delete(Measure).where(Measure.conversation_id == other.conversation_id))
     assert (await recompute(machine.url("metrics"))).different == 2
     assert await measured(database, tenant_id) == before
+
+
+async def test_what_cannot_be_measured_is_named_and_keeps_no_other_from_it(
+    machine: Machine, database: Database, tenant_id: UUID
+) -> None:
+    one, *_ = await lived(database, tenant_id, 3)
+    before = await measured(database, tenant_id)
+    spoilt = Story(new_id())
+    await hear(service, database, *day(spoilt, 0), hours(spoilt.tenant_id, {"monday": [{"start": "nine", "end": ""}]}))
+    async with database.unit_of_work([tenant_id]) as uow:
+        await uow.session.execute(delete(Measure).where(Measure.conversation_id == one.conversation_id))
+    came_out = await recompute(machine.url("metrics"))
+    assert (came_out.conversations, came_out.different) == (4, 1)
+    assert came_out.unmeasurable == ((spoilt.tenant_id, spoilt.conversation_id),)
+    assert told(came_out).splitlines()[1:] == [
+        "1 conversations could not be measured:",
+        f"conversation {spoilt.conversation_id} of tenant {spoilt.tenant_id}",
+    ]
+    assert await measured(database, tenant_id) == before
+    with pytest.raises(SystemExit, match="1"):
+        await asyncio.to_thread(run, machine.url("metrics"))
+
+
+async def test_so_many_facts_are_read_at_once_and_no_more(database: Database, tenant_id: UUID) -> None:
+    await lived(database, tenant_id, 5)
+    sizes: list[int] = []
+    for most in (7, 16, 24, 1000):
+        async with database.unit_of_work([tenant_id]) as uow:
+            sizes.append(len(await store.next_conversations(tenant_id, None, uow.session, most=4, facts=most)))
+    assert sizes == [1, 2, 3, 4]
 
 
 async def test_the_command_says_how_it_came_out(

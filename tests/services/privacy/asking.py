@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from sqlalchemy import select
 
 from services.privacy import store
 from services.privacy.api.drawing import coming_in, draw_code
@@ -20,11 +21,12 @@ from services.privacy.handlers import (
     SendProofCode,
     make_another_code,
     receive_request,
+    verify_by_hand,
     verify_code,
 )
 from services.privacy.handlers.deadlines import near_deadline
 from services.privacy.handlers.proof import end_proof
-from services.privacy.models import Request
+from services.privacy.models import ProofCode, Request
 from services.privacy.schemas import NewPublicRequest, NewRequest
 from shared.db import Database
 from shared.events import Event
@@ -130,6 +132,14 @@ class Asking:
         request_id: str = taken["id"]
         return request_id
 
+    async def seen_by_the_dpo(self, **changes: Any) -> str:
+        """A request of the staff's for one who has shown the DPO a document; nothing is answered by itself."""
+        taken = (await self.agent.post("/privacy/requests", json=BY_HER_PHONE | changes)).json()
+        proven = await self.decide(taken["id"], "verification", method="document")
+        assert proven.json()["state"] == "triage", proven.text
+        request_id: str = taken["id"]
+        return request_id
+
     async def decide(self, request_id: str, decision: str, **body: Any) -> httpx.Response:
         return await self.dpo.post(f"/privacy/requests/{request_id}/{decision}", json=body or None)
 
@@ -190,6 +200,28 @@ class Asking:
         job = NearDeadline(tenant_id=self.tenant_id, request_id=request.id, due_at=due_at, share=share)
         async with self.database.unit_of_work([self.tenant_id], now=now) as uow:
             await near_deadline(job, uow)
+
+    async def prove_by_hand(self, request: Request, now: datetime = NOON) -> None:
+        async with self.database.unit_of_work([self.tenant_id], now=now) as uow:
+            await verify_by_hand(await self._held(request, uow), "document", None, uow, actor="dpo")
+
+    async def do(self, job: Any, now: datetime | None = None) -> None:
+        """What this job does when it is due."""
+        async with self.database.unit_of_work([self.tenant_id], now=now) as uow:
+            await service.does[type(job)](job, uow)  # type: ignore[operator]
+
+    async def set(self, request: Request, **changes: Any) -> None:
+        """Make it as it would be after some time."""
+        async with self.database.unit_of_work([self.tenant_id]) as uow:
+            held = await self._held(request, uow)
+            for name, value in changes.items():
+                setattr(held, name, value)
+
+    async def codes(self, request_id: UUID | str) -> Sequence[ProofCode]:
+        """All that were made for a request."""
+        async with self.database.unit_of_work([self.tenant_id]) as uow:
+            query = select(ProofCode).where(ProofCode.request_id == UUID(str(request_id)))
+            return (await uow.session.scalars(query.order_by(ProofCode.made_at))).all()
 
     async def state(self, request: Request) -> str:
         return (await self.request(request.id)).state

@@ -15,14 +15,14 @@ from services.privacy.domain.requests import TrackingToken
 from services.privacy.handlers import collection
 from services.privacy.handlers.collection import SILENT_AFTER, CollectionTimedOut
 from services.privacy.handlers.requests import move
-from services.privacy.models import DepositPart, Package, Request
-from shared.db import Database
+from services.privacy.models import DepositPart, DepositTask, Package, Request
+from shared.db import Database, Job, Waiting
 from shared.events.conversation import ContactAdded
 from shared.events.gateway import TenantChanged
 from shared.events.ingest import Address
 from shared.ids import new_id
 from shared.personal import Sealer
-from shared.rights import KEY_PURPOSE, PARTICIPANTS, open_part, seal_part
+from shared.rights import KEY_PURPOSE, PARTICIPANTS, Place, digest_of, digest_over, open_part, seal_part
 from tests.support.events import NOON
 from tests.support.hearing import hear
 from tests.support.outbox import said
@@ -36,14 +36,11 @@ def rows_of(table: str, *rows: Mapping[str, Any]) -> bytes:
     return orjson.dumps({"table": table, "rows": rows})
 
 
-def complete(parts: int, *, attempt: int = 1, **tables: tuple[int, Mapping[str, str]]) -> bytes:
-    """The last part of a service: of each table the number of rows, and its personal columns."""
-    return _complete(parts, attempt, tables)
-
-
-def _complete(parts: int, attempt: int, tables: Mapping[str, tuple[int, Mapping[str, str]]]) -> bytes:
+def complete(*parts: bytes, **tables: tuple[int, Mapping[str, str]]) -> bytes:
+    """The last part of a service, after these: of each table the number of rows, and its personal columns."""
     given = {name: {"rows": rows, "categories": categories} for name, (rows, categories) in tables.items()}
-    return orjson.dumps({"complete": {"parts": parts, "attempt": attempt, "tables": given}})
+    digest = digest_over(map(digest_of, parts)).hex()
+    return orjson.dumps({"complete": {"parts": len(parts), "digest": digest, "tables": given}})
 
 
 @dataclass(frozen=True)
@@ -87,23 +84,23 @@ class Gathering:
         client.headers["X-Tracking-Token"] = str(self.token)
         return client
 
-    def sealed(self, service_: str, number: int, plain: bytes) -> bytes:
-        return seal_part(self.key, plain, **self._place(service_, number))
+    def sealed(self, service_: str, number: int, plain: bytes, *, attempt: int = 1) -> bytes:
+        return seal_part(self.key, plain, self._place(service_, number, attempt))
 
-    def _place(self, service_: str, number: int) -> dict[str, Any]:
-        return {"tenant_id": self.tenant_id, "request_id": self.request_id, "service": service_, "number": number}
+    def _place(self, service_: str, number: int, attempt: int) -> Place:
+        return Place(self.tenant_id, self.request_id, service_, attempt, number)
 
-    async def put(self, service_: str, number: int, sealed: bytes) -> int:
+    async def put(self, service_: str, number: int, sealed: bytes, *, attempt: int = 1) -> int:
         """The status with which the door answers."""
-        address = f"/deposits/{self.tenant_id}/{self.request_id}/{service_}/{number}"
-        return (await self.served.stranger.put(address, content=sealed)).status_code
+        path = self._place(service_, number, attempt).path
+        return (await self.served.stranger.put(path, content=sealed)).status_code
 
-    async def deposit(self, service_: str, number: int, plain: bytes) -> int:
-        return await self.put(service_, number, self.sealed(service_, number, plain))
+    async def deposit(self, service_: str, number: int, plain: bytes, *, attempt: int = 1) -> int:
+        return await self.put(service_, number, self.sealed(service_, number, plain, attempt=attempt), attempt=attempt)
 
     async def hand_over(self, service_: str, *parts: bytes, **tables: tuple[int, Mapping[str, str]]) -> None:
         """All that a service holds."""
-        for number, plain in enumerate((*parts, _complete(len(parts), 1, tables)), start=1):
+        for number, plain in enumerate((*parts, complete(*parts, **tables)), start=1):
             assert await self.deposit(service_, number, plain) == 204
 
     async def hand_over_all(self, *but: str) -> None:
@@ -117,16 +114,30 @@ class Gathering:
         job = CollectionTimedOut(tenant_id=self.tenant_id, request_id=self.request_id, attempt=attempt)
         await self.do(job)
 
+    async def heard(self, service_: str, *, ago: timedelta) -> None:
+        """The service handed something over last so long ago."""
+        async with self.database.unit_of_work([self.tenant_id]) as uow:
+            keys = (self.tenant_id, self.request_id, service_)
+            (await uow.session.get_one(DepositTask, keys)).heard_at = uow.now - ago
+
     async def do(self, job: Any, *, after: timedelta = SILENT_AFTER) -> None:
         """What this job does when it is due."""
         async with self.database.unit_of_work([self.tenant_id], now=datetime.now(UTC) + after) as uow:
             await service.does[type(job)](job, uow)  # type: ignore[operator]
 
+    async def due(self, kind: type[Job]) -> datetime:
+        """When the last job of this kind that was scheduled for the request is due."""
+        async with self.database.unit_of_work([self.tenant_id]) as uow:
+            own = Waiting.payload["request_id"].astext == str(self.request_id)
+            query = select(Waiting.due_at).where(Waiting.type == kind.type, own)
+            return (await uow.session.scalars(query.order_by(Waiting.id.desc()).limit(1))).one()
+
     async def ask_again(self) -> None:
         async with self.database.unit_of_work([self.tenant_id]) as uow:
             request = await uow.session.get_one(Request, self.request_id)
             await collection.ask_again(request, self.references, uow)
-            await move(request, "collecting", uow, actor="dpo")
+            if request.state != "collecting":
+                await move(request, "collecting", uow, actor="dpo")
 
     async def another(self) -> "Gathering":
         """The same at another tenant."""
@@ -157,7 +168,7 @@ class Gathering:
         async with self.database.unit_of_work([self.tenant_id]) as uow:
             keys = (self.tenant_id, self.request_id, service_, number)
             part = await uow.session.get_one(DepositPart, keys)
-        plain = open_part(self.key, part.sealed, **self._place(service_, number))
+        plain = open_part(self.key, part.sealed, self._place(service_, number, 1))
         rows: list[dict[str, Any]] = orjson.loads(plain)["rows"]
         return rows
 
@@ -169,10 +180,14 @@ class Gathering:
     async def said(self) -> list[Any]:
         return [event for event in await said(self.database, self.tenant_id) if event.request_id == self.request_id]
 
-    async def actions(self) -> list[str]:
+    async def entries(self) -> list[dict[str, Any]]:
         """What was written down of it, oldest first."""
-        entries = (await self.dpo.get("/privacy/audit", params={"request_id": str(self.request_id)})).json()["items"]
-        return [entry["action"] for entry in reversed(entries)]
+        answer = await self.dpo.get("/privacy/audit", params={"request_id": str(self.request_id)})
+        return list(reversed(answer.json()["items"]))
+
+    async def actions(self) -> list[str]:
+        """What was done for it, oldest first."""
+        return [entry["action"] for entry in await self.entries()]
 
 
 async def _make_known(database: Database, tenant_id: UUID, contact_id: UUID) -> None:

@@ -12,13 +12,13 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from services.privacy import handlers
 from services.privacy.domain.audit import BEGINNING, Entry
 from services.privacy.handlers.audit import SEALED_WITHIN, write_down
-from shared.db import Database
+from shared.db import Database, Waiting
 from shared.ids import new_id
 from shared.jobs import Worker
 from shared.personal import Sealer
@@ -51,6 +51,18 @@ class Trail:
                 await write_down(
                     uow, tenant_id=self.tenant_id, actor="privacy", action="looked", details={"number": number}, **told
                 )
+
+    async def waiting(self) -> int:
+        """How many jobs to seal it there are."""
+        async with self.database.unit_of_work(()) as uow:
+            query = select(func.count()).select_from(Waiting).where(Waiting.key == f"audit|{self.tenant_id}")
+            return (await uow.session.execute(query)).scalar_one()
+
+    async def begin_sealing(self) -> None:
+        """As a worker that is at it."""
+        async with self.database.unit_of_work(()) as uow:
+            own = update(Waiting).where(Waiting.key == f"audit|{self.tenant_id}")
+            await uow.session.execute(own.values(lease_until=uow.now + timedelta(minutes=1)))
 
     async def seal(self) -> None:
         """As the jobs of the process do it."""
@@ -128,6 +140,14 @@ async def test_writers_at_the_same_time_make_neither_gap_nor_fork(trail: Trail) 
     await asyncio.gather(*(trail.write(3) for _ in range(6)))
     told = await trail.verify()
     assert (told["valid"], told["entries"]) == (True, 18)
+
+
+async def test_a_burst_is_sealed_by_one_job_and_what_comes_meanwhile_by_another(trail: Trail) -> None:
+    await asyncio.gather(*(trail.write(3) for _ in range(6)))
+    assert await trail.waiting() == 1
+    await trail.begin_sealing()
+    await trail.write(2)
+    assert await trail.waiting() == 2, "the job that was begun may not have seen it"
 
 
 async def test_what_is_rolled_back_leaves_no_gap(trail: Trail) -> None:

@@ -9,11 +9,11 @@ from services.privacy.domain.deadlines import (
     Place,
     add_months,
     alert_at,
-    business_days,
     deadline,
-    elapsed,
     extended,
+    is_late,
     may_be_extended,
+    zone_of,
 )
 from services.privacy.domain.requests import Right
 
@@ -79,6 +79,10 @@ def test_day_0_is_the_local_day(place: Place, received: str, due: str) -> None:
         ("consent_withdrawal", BRAZIL, 0, "lgpd.art-8-5"),
         ("consent_withdrawal", SMALL, 0, "lgpd.art-8-5"),
         ("consent_withdrawal", PORTUGAL, 0, "gdpr.art-7-3"),
+        ("marketing_objection", BRAZIL, 0, "lgpd.art-18-2"),
+        ("marketing_objection", SMALL, 0, "lgpd.art-18-2"),
+        ("marketing_objection", PORTUGAL, 0, "gdpr.art-21-3"),
+        ("objection", BRAZIL, 15, "lgpd.art-18"),
         ("refusal_consequences", BRAZIL, 0, "lgpd.art-18-viii"),
         ("erasure", BRAZIL, 15, "lgpd.art-18"),
         ("erasure", SMALL, 30, "anpd.res-2-2022.art-14.lgpd.art-18"),
@@ -97,14 +101,23 @@ def test_what_must_be_done_at_once_waits_for_no_business_day() -> None:
     assert until.due_at == until.legal_latest_at == end_of("2026-02-15", BRAZIL)
 
 
-@pytest.mark.parametrize(("aware", "last"), [("2026-04-01", "2026-04-07"), ("2026-09-04", "2026-09-10")])
-def test_business_days_skip_weekends_and_public_holidays(aware: str, last: str) -> None:
-    assert business_days(at_noon(aware, BRAZIL), 3, BRAZIL) == end_of(last, BRAZIL)
+@pytest.mark.parametrize(
+    ("regime", "country", "zone"),
+    [
+        ("lgpd", "BR", "America/Sao_Paulo"),
+        ("gdpr", "PT", "Europe/Lisbon"),
+        ("gdpr", "ES", "Atlantic/Canary"),
+        ("none", "AO", "Atlantic/Canary"),
+    ],
+)
+def test_a_day_is_the_day_of_the_law_or_else_of_the_tenant(regime: str, country: str, zone: str) -> None:
+    assert zone_of(regime, country, "Atlantic/Canary") == zone
 
 
-def test_hours_go_on_over_the_weekend() -> None:
-    aware_at = datetime(2026, 2, 27, 18, tzinfo=UTC)
-    assert elapsed(aware_at, 72) == datetime(2026, 3, 2, 18, tzinfo=UTC)
+def test_the_last_second_of_the_last_day_is_in_time() -> None:
+    due_at = end_of("2026-02-17", BRAZIL)
+    assert not is_late(due_at, due_at + timedelta(milliseconds=999))
+    assert is_late(due_at, due_at + timedelta(seconds=1))
 
 
 def test_a_day_that_a_month_lacks_is_the_next_in_brazil_and_the_last_in_the_union() -> None:
@@ -139,4 +152,6 @@ def test_a_deadline_tells_from_what_it_was_counted() -> None:
 
 def test_an_alert_comes_after_its_share_of_the_time() -> None:
     received_at = datetime(2026, 2, 2, tzinfo=UTC)
-    assert alert_at(0.75, received_at, received_at + timedelta(days=20)) == received_at + timedelta(days=15)
+    last_second = received_at + timedelta(days=20, seconds=-1)
+    assert alert_at(0.75, received_at, last_second) == received_at + timedelta(days=15)
+    assert alert_at(1, received_at, last_second) == received_at + timedelta(days=20)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.privacy.domain.identity import Known, lookup_key, reached_at, same_person
-from services.privacy.domain.notices import Notice, notice_text, outcome_words, until_words
+from services.privacy.domain.notices import Notice, moment_words, notice_text, outcome_words, until_words
 from services.privacy.domain.requests import MOVES, RECEIVED, SETTLED, STATES, State, may_move
 from shared.ids import new_id
 from tests.support.events import NOON
@@ -90,6 +90,7 @@ def test_a_code_goes_to_what_stays_with_one_person_then_to_what_is_newest() -> N
     assert reached_at([old, new, letter], None) == new
     assert reached_at([old, new, user_id, letter], None) == user_id
     assert reached_at([old, user_id, chat], "web_chat") == chat
+    assert reached_at([old, known("visitor", str(new_id()), of=maria, channel="web_chat", days=2)], None) == old
     assert reached_at([letter], None) is None
 
 
@@ -101,6 +102,7 @@ def test_a_number_that_was_handed_on_does_not_make_two_persons_one() -> None:
         known("wa_phone", "5511987654321", of=both),
     ]
     assert same_person(maria, [maria, joana, both], addresses) == [maria, both]
+    # A number alone does not prove that a user id is his who has it now.
     assert same_person(both, [maria], addresses) == [both]
 
 
@@ -115,11 +117,19 @@ def test_a_notice_says_all_that_it_is_given_in_every_language(kind: Notice, loca
         "authority": "ANPD",
         "authority_url": "https://www.gov.br/anpd",
         "outcome": outcome_words("done", locale),
+        "until": "27/11/2026",
+        "controller": "Clínica Sol",
     }
     said = notice_text(kind, locale, values)
     assert said.startswith("Padaria Sol")
     assert not [name for _, name, _, _ in Formatter().parse(said) if name]
-    needed = {"proof_code": ["073519", "10"], "rejected": ["Porque sim.", "ANPD"], "extended": ["Porque sim."]}
+    needed = {
+        "proof_code": ["073519", "10"],
+        "package_ready": ["27/11/2026"],
+        "rejected": ["Porque sim.", "ANPD"],
+        "redirected": ["Clínica Sol"],
+        "extended": ["Porque sim."],
+    }
     assert all(value in said for value in needed.get(kind, []))
 
 
@@ -127,3 +137,9 @@ def test_a_new_deadline_is_named_as_a_day_at_the_tenants() -> None:
     due_at = datetime(2027, 2, 26, 2, 59, 59, tzinfo=UTC)
     assert "25 de fevereiro de 2027" in until_words(due_at, "America/Sao_Paulo", "pt-BR")
     assert "25 de febrero de 2027" in until_words(due_at, "America/Sao_Paulo", "es")
+
+
+def test_until_when_a_package_waits_is_told_to_the_minute() -> None:
+    until = datetime(2026, 11, 27, 13, 4, tzinfo=UTC)
+    assert moment_words(until, "America/Sao_Paulo", "pt-BR") == "27 de novembro de 2026, 10:04"
+    assert moment_words(until, "Europe/Lisbon", "pt-PT") == "27 de novembro de 2026, 13:04"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import httpx
 import jsonschema_rs
@@ -21,11 +22,12 @@ from services.privacy.domain.package.shape import json_schema
 from services.privacy.domain.package.words import CATEGORIES, LOCALES, WORDS, language
 from services.privacy.handlers.packages import KEPT, LINK_LIFE, PackageExpired
 from services.privacy.models import DepositPart, Package, Request
+from shared.db import Database
 from shared.events.privacy import PrivacyRequestChanged
 from shared.ids import new_id
 from shared.personal.declarations import CATEGORIES as DECLARED
 from shared.rights import PIECE
-from tests.services.privacy.gathering import Gathering, rows_of
+from tests.services.privacy.gathering import Gathering, complete, rows_of
 from tests.support.serving import Served
 
 WRITTEN = "<script>alert('oi')</script> & <b>negrito</b>"
@@ -174,7 +176,7 @@ async def test_the_page_speaks_the_person_s_language_in_the_tenant_s_time(gather
     assert ("lang", "pt-BR") in page.attributes
     assert "Seus dados pessoais" in page.texts
     assert "20 de nov. de 2026 09:00:00" in page.texts
-    assert page.tags.count("table") == page.tags.count("caption") == 3
+    assert page.tags.count("table") == page.tags.count("caption") == 2
     assert page.tags.count("h1") == 1
     headings = re.findall(r"<h2>(.*?)</h2>", html)[-3:]
     assert headings == ["Como você se chama", "O que você escreveu e o que lhe foi escrito", "O que se refere a você"]
@@ -280,6 +282,45 @@ async def test_a_link_is_made_for_who_proved_himself_or_for_the_dpo(gathering: G
     assert (await gathering.person.post(own)).status_code == 409
 
 
+async def test_what_was_done_by_a_link_is_told_of_who_had_it_made(gathering: Gathering) -> None:
+    link = await link_of(await gathered(gathering), gathering.dpo)
+    await broken_off(gathering.served, link, gathering.person, 0, "2.4")
+    assert (await gathering.person.get(link)).status_code == 200
+    told = [(entry["action"], entry["actor"]) for entry in await gathering.entries()][-6:]
+    assert [action for action, _ in told] == [
+        "package_link_made",
+        "package_download_begun",
+        "package_download_broken",
+        "package_download_begun",
+        "state_changed",
+        "package_delivered",
+    ]
+    assert {actor for _, actor in told} == {str(UUID(int=7))}
+
+
+async def test_who_took_a_request_in_for_another_has_no_package_by_its_token(
+    served: Served, database: Database, tenant_id: UUID
+) -> None:
+    gathering = await gathered(await Gathering.begun(served, database, tenant_id, origin="staff"))
+    answer = await gathering.person.post(f"/public/privacy/requests/{gathering.request_id}/package-links")
+    assert answer.status_code == 409
+    assert answer.json()["type"].endswith("through-the-office")
+    assert (await gathering.person.get(await link_of(gathering, gathering.dpo))).status_code == 200
+
+
+async def test_a_package_of_a_second_attempt_opens(gathering: Gathering) -> None:
+    late = "ingest"
+    await gathering.hand_over_all(late)
+    await gathering.time_out()
+    await gathering.ask_again()
+    part = rows_of("raw_events", {"body": "anew"})
+    last = complete(part, raw_events=(1, {"body": "message.content"}))
+    for number, plain in enumerate((part, last), start=1):
+        assert await gathering.deposit(late, number, plain, attempt=2) == 204
+    files = await opened(gathering)
+    assert json.loads(files["data.json"])["services"]["ingest"]["raw_events"] == [{"body": "anew"}]
+
+
 async def test_neither_address_nor_key_of_the_caller_is_written_down_for_a_person(gathering: Gathering) -> None:
     await opened(await gathered(gathering))
     entries = (await gathering.dpo.get("/privacy/audit")).json()["items"]
@@ -292,7 +333,7 @@ async def test_what_nobody_takes_in_a_week_is_destroyed(gathering: Gathering) ->
     job = PackageExpired(tenant_id=gathering.tenant_id, request_id=gathering.request_id)
     await gathering.do(job, after=KEPT)
     assert (await gathering.count(DepositPart), await gathering.count(Package)) == (0, 0)
-    assert await gathering.state() == "completed"
+    assert (await gathering.state(), (await gathering.request()).outcome) == ("completed", "not_taken")
     assert (await gathering.actions())[-1] == "package_expired"
     await gathering.do(job, after=KEPT)
 

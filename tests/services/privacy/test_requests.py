@@ -14,8 +14,8 @@ from sqlalchemy import select
 from services.privacy import handlers, store
 from services.privacy.app import service
 from services.privacy.handlers.decisions import extend, references_of
-from services.privacy.models import ProofCode, Request, SubjectIdentifier
-from shared.db import Database
+from services.privacy.models import Request, SubjectIdentifier
+from shared.db import Database, Waiting
 from shared.events.conversation import ContactAddressesAdded
 from shared.events.gateway import UserChanged
 from shared.events.ingest import Address
@@ -172,28 +172,51 @@ async def test_another_code_gives_more_time_and_takes_the_place_of_the_first(ask
     assert await asking.verify(request, second, NOON + 6 * MINUTE)
 
 
-async def test_codes_are_made_once_a_minute_and_three_times_an_hour_for_one_person(asking: Asking) -> None:
+async def blanks(asking: Asking, request: Request) -> list[bool]:
+    return [code.blank for code in await asking.codes(request.id)]
+
+
+async def test_codes_are_made_once_a_minute_and_three_are_sent_in_an_hour_to_one_person(asking: Asking) -> None:
     await asking.open()
     request = await asking.receive()
-    with pytest.raises(TooManyRequests):
-        await asking.another_code(request, NOON + timedelta(seconds=59))
-    for minutes in (1, 2):
-        await asking.another_code(request, NOON + minutes * MINUTE)
     with pytest.raises(TooManyRequests) as refused:
-        await asking.another_code(request, NOON + 3 * MINUTE)
-    assert refused.value.headers["Retry-After"] == str(57 * 60)
+        await asking.another_code(request, NOON + timedelta(seconds=59))
+    assert refused.value.headers["Retry-After"] == "1"
+    for minutes in (1, 2, 3):
+        await asking.another_code(request, NOON + minutes * MINUTE)
+    assert await blanks(asking, request) == [False, False, False, True]
     # However the number is written, and whichever request it is in.
-    with pytest.raises(TooManyRequests):
-        await asking.receive(NOON + 30 * MINUTE, identifiers=[{"kind": "wa_phone", "value": "551187654321"}])
-    await asking.receive(NOON + 30 * MINUTE, identifiers=NOBODYS_PHONE)
-    await asking.receive(NOON + 61 * MINUTE)
+    same = await asking.receive(NOON + 30 * MINUTE, identifiers=[{"kind": "wa_phone", "value": "551187654321"}])
+    assert await blanks(asking, same) == [True]
+    assert await blanks(asking, await asking.receive(NOON + 30 * MINUTE, identifiers=NOBODYS_PHONE)) == [False]
+    assert await blanks(asking, await asking.receive(NOON + 61 * MINUTE)) == [False]
 
 
-async def test_no_more_codes_are_made_when_many_ask_at_once(asking: Asking) -> None:
+async def test_no_more_codes_are_sent_when_many_ask_at_once_but_every_request_is_taken_in(asking: Asking) -> None:
     await asking.open()
-    outcomes = await asyncio.gather(*(asking.receive() for _ in range(6)), return_exceptions=True)
-    assert sum(isinstance(outcome, Request) for outcome in outcomes) == 3
-    assert sum(isinstance(outcome, TooManyRequests) for outcome in outcomes) == 3
+    requests = await asyncio.gather(*(asking.receive() for _ in range(6)))
+    assert sum([(await blanks(asking, request))[0] for request in requests]) == 3
+
+
+async def test_who_asks_above_the_limit_is_answered_as_before_and_gets_no_code(asking: Asking) -> None:
+    await asking.open()
+    answers = [await asking.person().post("/public/privacy/requests", json=BY_HER_PHONE) for _ in range(4)]
+    assert len({str(shape_of(answer)) for answer in answers}) == 1
+    for answer in (answers[0], answers[3]):
+        await asking.send_code(answer.json()["id"])
+    assert len(await asking.notices(answers[0].json()["id"], "proof_code")) == 1
+    blank = answers[3].json()["id"]
+    assert not await asking.notices(blank, "proof_code")
+    assert "code_withheld" in [step["action"] for step in (await asking.shown(blank))["history"]]
+
+
+async def test_strangers_use_up_no_code_that_the_staff_has_sent(asking: Asking) -> None:
+    maria = await asking.open()
+    for _ in range(4):
+        await asking.receive()
+    staff = await asking.agent.post("/privacy/requests", json=BY_HER_PHONE)
+    assert [code.blank for code in await asking.codes(staff.json()["id"])] == [False]
+    assert await blanks(asking, await asking.receive(contact_id=maria)) == [False]
 
 
 async def test_a_code_has_five_tries_however_many_come_at_once(asking: Asking) -> None:
@@ -204,8 +227,10 @@ async def test_a_code_has_five_tries_however_many_come_at_once(asking: Asking) -
     tried = await asyncio.gather(*(asking.verify(request, other(code)) for _ in range(8)))
     assert not any(tried)
     assert not await asking.verify(request, code)
-    async with asking.database.unit_of_work([asking.tenant_id]) as uow:
-        assert await uow.session.scalar(select(ProofCode.tries).where(ProofCode.request_id == request.id)) == 5
+    assert [one.tries for one in await asking.codes(request.id)] == [5]
+    # What anybody can do as often as he likes leaves no more traces.
+    history = (await asking.shown(str(request.id)))["history"]
+    assert [step["action"] for step in history].count("code_wrong") == 5
 
 
 async def test_the_right_code_is_good_for_ten_minutes_and_once(asking: Asking) -> None:
@@ -244,12 +269,67 @@ async def test_confirmation_is_answered_at_once_after_proof(asking: Asking) -> N
 
 async def test_that_nothing_is_held_is_an_answer_too(asking: Asking) -> None:
     await asking.open()
-    taken = await asking.agent.post("/privacy/requests", json={"type": "confirmation", "identifiers": NOBODYS_PHONE})
-    proven = await asking.dpo.post(f"/privacy/requests/{taken.json()['id']}/verification", json={"method": "document"})
-    assert (proven.json()["state"], proven.json()["outcome"]) == ("completed_no_data", "no_data")
-    access = await asking.agent.post("/privacy/requests", json={"type": "access", "contact_id": str(new_id())})
-    await asking.dpo.post(f"/privacy/requests/{access.json()['id']}/verification", json={"method": "in_person"})
-    assert (await asking.decide(access.json()["id"], "approval")).json()["state"] == "completed_no_data"
+    for right in ("confirmation", "access"):
+        request_id = await asking.seen_by_the_dpo(type=right, identifiers=NOBODYS_PHONE)
+        answered = (await asking.decide(request_id, "approval")).json()
+        assert (answered["state"], answered["outcome"]) == ("completed_no_data", "no_data")
+
+
+async def test_nobody_but_the_dpo_says_that_nothing_is_held_and_he_can_name_who_is_meant(asking: Asking) -> None:
+    maria = await asking.open()
+    request_id = await asking.seen_by_the_dpo(type="confirmation", identifiers=NOBODYS_PHONE)
+    assert (await asking.shown(request_id))["outcome"] is None
+    for unknown in ({"contact_id": str(new_id())}, {"user_id": str(maria)}):
+        assert (await asking.decide(request_id, "approval", **unknown)).status_code == 404
+    both = {"contact_id": str(maria), "user_id": str(maria)}
+    assert (await asking.decide(request_id, "approval", **both)).status_code == 422
+    granted = (await asking.decide(request_id, "approval", contact_id=str(maria))).json()
+    assert (granted["state"], granted["outcome"], granted["subject_ids"]) == ("completed", "data_held", [str(maria)])
+
+
+async def test_who_is_seen_by_the_dpo_is_named_with_it(asking: Asking) -> None:
+    maria = await asking.open()
+    taken = (await asking.agent.post("/privacy/requests", json={"type": "access", "identifiers": NOBODYS_PHONE})).json()
+    path = f"/privacy/requests/{taken['id']}/verification"
+    refused = await asking.dpo.post(path, json={"method": "document", "contact_id": str(new_id())})
+    assert refused.status_code == 404
+    assert (await asking.dpo.post(path, json={"code": "123456", "contact_id": str(maria)})).status_code == 422
+    assert (await asking.dpo.post(path, json={"method": "document", "contact_id": str(maria)})).status_code == 200
+    assert (await asking.decide(taken["id"], "approval")).json()["state"] == "collecting"
+
+
+async def test_whom_a_code_has_shown_nobody_replaces(asking: Asking) -> None:
+    maria = await asking.open()
+    request_id = await asking.in_triage()
+    answer = await asking.decide(request_id, "approval", contact_id=str(maria))
+    assert (answer.status_code, slug(answer)) == (409, "identity-proved")
+
+
+async def test_before_proof_a_request_is_nobodys_and_one_that_ends_unproven_keeps_nothing_of_him(
+    asking: Asking,
+) -> None:
+    await asking.open()
+    taken = await asking.ask(text="Sei onde ela mora.")
+    assert (await asking.request(taken["id"])).subject_id is None
+    person = asking.person(taken["tracking_token"])
+    await person.post(f"/public/privacy/requests/{taken['id']}/withdrawal")
+    late = await asking.receive(text="Sei onde ela mora.")
+    await asking.send_code(late.id, NOON)
+    assert await asking.end_proof(late, NOON + 10 * MINUTE) == "expired"
+    for request_id in (taken["id"], late.id):
+        kept = await asking.request(request_id)
+        assert (kept.identifiers, kept.text, kept.subject_id, kept.identifier_id) == ([], None, None, None)
+
+
+async def test_the_codes_of_a_settled_request_are_gone_once_they_are_counted_no_more(asking: Asking) -> None:
+    await asking.open()
+    request = await asking.receive()
+    await asking.end_proof(request, NOON + 10 * MINUTE)
+    async with asking.database.unit_of_work([asking.tenant_id]) as uow:
+        waiting = await uow.session.scalar(select(Waiting.due_at).where(Waiting.key == f"codes|{request.id}"))
+    assert waiting == NOON + 70 * MINUTE
+    await asking.do(handlers.ForgetCodes(tenant_id=asking.tenant_id, request_id=request.id))
+    assert not await asking.codes(request.id)
 
 
 async def test_an_agent_takes_a_request_in_and_gives_the_code_but_only_the_dpo_proves_by_hand(asking: Asking) -> None:
@@ -291,6 +371,22 @@ async def test_an_operator_sends_the_person_to_its_controller(asking: Asking) ->
     assert (await asking.dpo.put("/privacy/settings", json=body)).status_code == 200
     proven = await asking.prove(await asking.ask())
     assert (proven["state"], proven["controller"]) == ("redirected_to_controller", "Clínica Sol")
+    (notice,) = await asking.notices(proven["id"], "redirected")
+    assert "Clínica Sol" in notice.text
+
+
+async def test_while_an_operator_names_no_controller_its_requests_wait_for_that(asking: Asking) -> None:
+    await asking.open(role="operator")
+    waiting, approved = await asking.in_triage(), await asking.in_triage(type="confirmation")
+    assert "controller_unknown" in [step["action"] for step in (await asking.shown(waiting))["history"]]
+    early = await asking.decide(approved, "approval")
+    assert (early.status_code, slug(early)) == (409, "controller-unknown")
+    await asking.dpo.put("/privacy/settings", json={"small_agent": False, "controller": "Clínica Sol"})
+    assert (await asking.decide(approved, "approval")).json()["state"] == "redirected_to_controller"
+    await asking.do(handlers.RedirectWaiting(tenant_id=asking.tenant_id))
+    for request_id in (waiting, approved):
+        assert (await asking.shown(request_id))["state"] == "redirected_to_controller"
+        assert len(await asking.notices(request_id, "redirected")) == 1
 
 
 async def test_a_refusal_tells_why_and_where_to_complain(asking: Asking) -> None:
@@ -365,8 +461,7 @@ async def test_silent_services_are_asked_again(asking: Asking) -> None:
     request_id = await asking.in_triage()
     await asking.decide(request_id, "approval")
     job = handlers.CollectionTimedOut(tenant_id=asking.tenant_id, request_id=UUID(request_id), attempt=1)
-    async with asking.database.unit_of_work([asking.tenant_id]) as uow:
-        await handlers.name_the_silent(job, uow)
+    await asking.do(job, datetime.now(UTC) + 16 * MINUTE)
     assert len((await asking.shown(request_id))["silent"]) == 6
     again = await asking.decide(request_id, "retries")
     assert (again.status_code, again.json()["state"], again.json()["silent"]) == (202, "collecting", [])
@@ -418,6 +513,7 @@ async def test_while_a_tenant_is_not_known_here_nothing_is_taken_in(asking: Aski
         {"identifiers": HER_PHONE * 6},
         {"scope": ["everything"]},
         {"locale": "tlh"},
+        {"contact_channel": "o celular da Ana"},
         {"contact_id": str(new_id())},
     ],
 )
@@ -462,13 +558,14 @@ async def extended(asking: Asking, request: Request, now: Any) -> Request:
     async with asking.database.unit_of_work([asking.tenant_id], now=now) as uow:
         held = await store.request(asking.tenant_id, request.id, uow.session, for_update=True)
         assert held is not None
-        await extend(held, "São muitos dados.", uow, actor="dpo")
+        await extend(held, "São muitos dados.", None, uow, actor="dpo")
     return held
 
 
 async def test_the_union_extends_once_and_within_the_first_month(asking: Asking) -> None:
     await asking.open(**PORTUGUESE)
     request = await asking.receive()
+    await asking.prove_by_hand(request)
     late = request.due_at + timedelta(seconds=1)
     with pytest.raises(Conflict):
         await extended(asking, request, late)
@@ -496,6 +593,22 @@ async def test_brazil_explains_a_delay_and_what_is_overdue_stays_so(asking: Aski
     assert (await asking.dpo.get("/privacy/requests", params={"overdue": False})).json()["items"] == []
 
 
+async def test_who_is_not_told_keeps_the_time_that_the_union_promises(asking: Asking) -> None:
+    await asking.open(**PORTUGUESE)
+    user_id = new_id()
+    told = {"name": "Ana", "role": "agent", "active": True, "version": 1, "changed_at": NOON}
+    await asking.hear(UserChanged(tenant_id=asking.tenant_id, user_id=user_id, **told))
+    taken = (await asking.dpo.post("/privacy/requests", json={"type": "access", "user_id": str(user_id)})).json()
+    unproven = await asking.decide(taken["id"], "extension", reason="São muitos dados.", told_by="letter")
+    await asking.decide(taken["id"], "verification", method="in_person")
+    unreached = await asking.decide(taken["id"], "extension", reason="São muitos dados.")
+    assert [(answer.status_code, slug(answer)) for answer in (unproven, unreached)] == [(409, "not-told")] * 2
+    assert (await asking.shown(taken["id"]))["due_at"] == taken["due_at"]
+    longer = (await asking.decide(taken["id"], "extension", reason="São muitos dados.", told_by="letter")).json()
+    assert longer["due_at"] > taken["due_at"]
+    assert longer["history"][-1]["details"]["told_by"] == "letter"
+
+
 async def test_a_new_deadline_is_told_with_its_reason(asking: Asking) -> None:
     await asking.open(**PORTUGUESE)
     request_id = await asking.in_triage()
@@ -516,9 +629,75 @@ async def test_time_that_runs_out_is_told_unless_the_request_is_settled_or_has_m
         await asking.near_deadline(request, share, request.due_at, request.due_at)
     assert await neared(asking) == [0.5, 0.75, 0.9, 1.0]
     await asking.near_deadline(request, 0.5, request.due_at, request.due_at + MINUTE)
+    await asking.set(request, answered_at=NOON)
+    await asking.near_deadline(request, 0.5, request.due_at, request.due_at)
+    await asking.set(request, answered_at=None)
     await asking.end_proof(request, NOON + 11 * MINUTE)
     await asking.near_deadline(request, 0.5, request.due_at, request.due_at)
     assert len(await neared(asking)) == 4
+
+
+async def scheduled(asking: Asking, request: Request) -> list[tuple[float, datetime]]:
+    async with asking.database.unit_of_work([asking.tenant_id]) as uow:
+        key = f"deadline|{request.id}|{request.due_at.isoformat()}"
+        rows = await uow.session.execute(
+            select(Waiting.payload, Waiting.due_at).where(Waiting.key == key).order_by(Waiting.id)
+        )
+        return [(payload["share"], due_at) for payload, due_at in rows]
+
+
+async def test_no_alert_is_lost_when_a_job_runs_late(asking: Asking) -> None:
+    await asking.open()
+    request = await asking.receive()
+    over = request.due_at + timedelta(seconds=1)
+    await asking.near_deadline(request, 0.9, over + timedelta(days=1), request.due_at)
+    assert [share for share, _ in await scheduled(asking, request)] == [0.5, 1.0]
+    assert (await scheduled(asking, request))[-1][1] == over
+
+
+async def test_what_comes_in_the_last_second_of_a_day_has_all_its_alerts(asking: Asking) -> None:
+    await asking.open()
+    request = await asking.receive(datetime(2026, 11, 21, 2, 59, 59, 500_000, tzinfo=UTC), type="marketing_objection")
+    assert request.due_at < request.received_at
+    ((share, at),) = await scheduled(asking, request)
+    assert (share, at > request.received_at) == (0.5, True)
+
+
+async def test_an_answer_that_waits_to_be_taken_is_not_late(asking: Asking) -> None:
+    await asking.open()
+    request_id = await asking.in_triage()
+    request = await asking.request(request_id)
+    await asking.set(request, due_at=NOON - timedelta(days=1))
+    assert (await asking.shown(request_id))["overdue"]
+    await asking.set(request, answered_at=NOON)
+    assert not (await asking.shown(request_id))["overdue"]
+    assert (await asking.dpo.get("/privacy/requests", params={"overdue": True})).json()["items"] == []
+
+
+async def test_days_are_counted_where_the_law_is_and_not_where_the_tenant_is(asking: Asking) -> None:
+    await asking.open(time_zone="America/Manaus")
+    request = await asking.receive(datetime(2026, 11, 21, 3, 30, tzinfo=UTC))
+    assert request.inputs["received_on"] == "2026-11-21"
+    assert request.due_at == datetime(2026, 12, 7, 2, 59, 59, tzinfo=UTC)
+
+
+async def test_a_history_is_whole_however_long_it_is(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    await asking.open()
+    request_id = await asking.in_triage()
+    whole = (await asking.shown(request_id))["history"]
+    monkeypatch.setattr("services.privacy.api.showing._PAGE", 2)
+    assert (await asking.shown(request_id))["history"] == whole
+    assert len(whole) > 4
+
+
+async def test_who_only_looks_waits_for_nobody(asking: Asking) -> None:
+    await asking.open()
+    taken = await asking.ask()
+    async with asking.database.unit_of_work([asking.tenant_id]) as uow:
+        assert await store.request(asking.tenant_id, UUID(taken["id"]), uow.session, for_update=True)
+        person = asking.person(taken["tracking_token"])
+        async with asyncio.timeout(5):
+            assert (await person.get(f"/public/privacy/requests/{taken['id']}")).status_code == 200
 
 
 async def test_a_list_is_read_page_by_page_and_by_state(asking: Asking) -> None:
@@ -542,6 +721,7 @@ async def test_the_same_number_on_two_channels_is_one_person_unless_it_was_hande
     await asking.send_code(request.id, NOON)
     (notice,) = await asking.notices(request.id, "proof_code")
     assert notice.recipient == [Address(kind="wa_bsuid", value="BR.1")]
+    assert await asking.verify(request, await asking.code(request.id))
     found = await asking.request(request.id)
     assert found.subject_ids == [one.contact_id, two.contact_id]
     async with asking.database.unit_of_work([asking.tenant_id]) as uow:

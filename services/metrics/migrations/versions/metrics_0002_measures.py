@@ -95,6 +95,7 @@ def _widen_facts() -> None:
     op.add_column("facts", _id("queue_id", null=True))
     op.add_column("facts", _id("agent_id", null=True))
     op.add_column("facts", sa.Column("labels", pg.JSONB, nullable=True))
+    op.add_column("facts", _text("status", null=True))
     op.alter_column("facts", "channel_kind", nullable=True)
     op.create_index("ix_facts_tenant_id_conversation_id", "facts", ["tenant_id", "conversation_id"])
     op.create_index(
@@ -122,6 +123,7 @@ def _add_measures() -> None:
         sa.Column("labels", pg.JSONB, nullable=False),
     )
     op.create_index("ix_measures_tenant_id_metric_ended_at", "measures", ["tenant_id", "metric", "ended_at"])
+    op.create_index("ix_measures_tenant_id_metric_began_at", "measures", ["tenant_id", "metric", "began_at"])
     op.create_index("ix_measures_tenant_id_conversation_id", "measures", ["tenant_id", "conversation_id"])
     op.create_index(
         "ix_measures_tenant_id_agent_id_fact_id",

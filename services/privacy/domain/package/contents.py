@@ -36,8 +36,10 @@ class Holding:
     rows: int
     categories: Mapping[str, str]
     """The personal columns."""
+    attempt: int
+    """The one in which they were deposited."""
     parts: Sequence[int]
-    """The numbers under which they were deposited."""
+    """The numbers under which they were."""
 
     @property
     def category(self) -> str:

@@ -12,6 +12,7 @@ from babel.dates import parse_pattern
 from services.privacy.domain.package.contents import Cover, Holding, Row
 from services.privacy.domain.package.shape import Proof
 from services.privacy.domain.package.words import (
+    OTHER,
     WORDS,
     category_place,
     category_words,
@@ -22,6 +23,12 @@ from services.privacy.domain.package.words import (
 
 _DEEPEST: Final = 20
 """What is nested deeper than a person reads stands as JSON."""
+
+_COPIES: Final = {"dead_letters", "outbox", "outbox_kept"}
+"""What events said on their way: they hold again what stands elsewhere."""
+
+_TELLING: Final = ("_at", "_until", "_since", "author_kind", "direction", "kind", "right", "state", "status")
+"""How the other columns end that a person can make something of."""
 
 _STYLE: Final = """
 :root { color-scheme: light dark }
@@ -72,11 +79,14 @@ class Pages:
         self._category: str | None = None
         self._holding: Holding | None = None
         self._columns: Sequence[str] = ()
+        self._elsewhere: list[Holding] = []
 
     def order(self, holdings: Iterable[Holding]) -> list[Holding]:
-        """By category; what held nothing is left out."""
-        filled = (holding for holding in holdings if holding.rows)
-        return sorted(filled, key=lambda each: (category_place(each.category), each.service, each.table))
+        """By category; what holds no words of the person's, or the same again, is only named: `data.json` has it."""
+        filled = [holding for holding in holdings if holding.rows]
+        filled.sort(key=lambda each: (category_place(each.category), each.service, each.table))
+        self._elsewhere = [each for each in filled if not each.categories or each.table in _COPIES]
+        return [each for each in filled if each not in self._elsewhere]
 
     def beginning(self) -> bytes:
         words, about, controller = self._words, self._cover.about, self._cover.controller
@@ -114,12 +124,20 @@ class Pages:
             return b""
         begun = ""
         if not self._columns:
-            self._columns = list(rows[0])
+            own = self._holding.categories
+            self._columns = [name for name in rows[0] if name in own or name.endswith(_TELLING)]
             begun = self._table_begun(self._holding)
         return (begun + "".join(map(self._row, rows))).encode()
 
     def ending(self) -> bytes:
-        return f"{self._table_ended()}</main>\n</body>\n</html>\n".encode()
+        return f"{self._table_ended()}{self._told_elsewhere()}</main>\n</body>\n</html>\n".encode()
+
+    def _told_elsewhere(self) -> str:
+        if not self._elsewhere:
+            return ""
+        name, explanation = category_words(OTHER, self._spoken)
+        tables = _list(f"{table_word(each.table, self._spoken)}: {each.rows}" for each in self._elsewhere)
+        return f"{_heading(name)}{_paragraph(f'{explanation} (data.json)')}{tables}\n"
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         words, controller, request = self._words, self._cover.controller, self._cover.request

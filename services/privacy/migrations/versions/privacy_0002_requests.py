@@ -107,10 +107,17 @@ def _add_requests() -> None:
         _text("outcome", null=True),
         _text("reason", null=True),
         _moment("changed_at"),
+        _moment("answered_at", null=True),
         _moment("settled_at", null=True),
     )
     for columns in (["tenant_id", "id"], ["tenant_id", "state", "id"], ["tenant_id", "subject_id"]):
         op.create_index(f"ix_requests_{'_'.join(columns)}", "requests", columns)
+    op.create_index(
+        "ix_requests_tenant_id_due_at",
+        "requests",
+        ["tenant_id", "due_at"],
+        postgresql_where=sa.text("settled_at IS NULL"),
+    )
 
 
 def _add_codes() -> None:
@@ -121,6 +128,7 @@ def _add_codes() -> None:
         _id("request_id"),
         sa.Column("digest", sa.LargeBinary, nullable=False),
         sa.Column("sealed", sa.LargeBinary),
+        sa.Column("blank", sa.Boolean, nullable=False),
         sa.Column("identifier_refs", _TEXTS, nullable=False),
         sa.Column("tries", sa.Integer, nullable=False),
         _moment("made_at"),

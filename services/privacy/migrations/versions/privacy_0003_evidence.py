@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True)),
         sa.Column("link_digest", sa.LargeBinary),
+        sa.Column("link_made_by", sa.Text),
         sa.Column("link_expires_at", sa.DateTime(timezone=True)),
         sa.Column("claimed_until", sa.DateTime(timezone=True)),
     )
@@ -63,7 +64,9 @@ def upgrade() -> None:
         sa.Column("service", sa.Text, primary_key=True),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("heard_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("parts", sa.Integer),
+        sa.Column("plain_digest", sa.LargeBinary),
         sa.Column("tables", pg.JSONB(none_as_null=True)),
         sa.Column("completed_at", sa.DateTime(timezone=True)),
         sa.Column("digest", sa.LargeBinary),
@@ -78,6 +81,7 @@ def upgrade() -> None:
         sa.Column("row_count", sa.Integer, nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
         sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Column("plain_digest", sa.LargeBinary, nullable=False),
     )
     # Sealed bytes do not get any smaller.
     op.execute("ALTER TABLE deposit_parts ALTER COLUMN sealed SET STORAGE EXTERNAL")
