@@ -112,8 +112,9 @@ async def reject(body: ReasonGiven, request: Held, caller: WritePrivacy, uow: Wo
 @requests.post("/{request_id}/extension", summary="Tell that a request takes longer")
 async def extend(body: ExtensionGiven, request: Held, caller: WritePrivacy, uow: Work) -> RequestShown:
     """The person is told why. Under the GDPR it is due two months later than it was, which can be said once and within
-    the first month, else 409 (art. 12(3)); 409 `not-told` before he is proven, and where no channel reaches him unless
-    `told_by` says how else he was told. Under the LGPD the deadline stays, and what is overdue stays so."""
+    the first month, else 409 (art. 12(3)); 409 `not-told` where no channel reaches him, unless `told_by` says how else
+    he was told; who has not proved yet who he is, is told when he has. Under the LGPD the deadline stays, and what is
+    overdue stays so."""
     await handlers.extend(request, body.reason, body.told_by, uow, actor=caller.id)
     return await _shown(request, uow)
 

@@ -4,12 +4,11 @@ from uuid import UUID
 
 from services.privacy import store
 from services.privacy.domain.deadlines import Place, extended, may_be_extended
-from services.privacy.domain.notices import until_words
 from services.privacy.domain.requests import ENDED_AS, Outcome
 from services.privacy.handlers import collection, packages
 from services.privacy.handlers.deadlines import watch
 from services.privacy.handlers.identifying import name_person
-from services.privacy.handlers.notices import tell
+from services.privacy.handlers.notices import tell, tell_extension
 from services.privacy.handlers.redirecting import OPERATOR, hold_controller, redirect
 from services.privacy.handlers.requests import move, note, tell_changed, tenant_of
 from services.privacy.handlers.settling import confirm, settle
@@ -76,13 +75,13 @@ async def extend(request: Request, reason: str, told_by: str | None, uow: UnitOf
     """Tell the person that it takes longer, and why; `told_by` is how the DPO has told it to him himself.
 
     Under the GDPR the time becomes two months longer, once, if he is told within the first month (art. 12(3)): who
-    cannot be told keeps the time that he was promised. The LGPD knows no extension: there the deadline stays, and what
-    is overdue stays so. Raises `Conflict`.
+    cannot be told keeps the time that he was promised. Who has not proved yet who he is reads it where he follows his
+    request, and is told once he has. The LGPD knows no extension: there the deadline stays, and what is overdue stays
+    so. Raises `Conflict`.
     """
     if request.settled_at is not None or request.answered_at is not None:
         raise Conflict("The request is answered.", slug="wrong-state")
     place = Place.of(request.inputs)
-    told = {"reason": reason}
     if place.regime == "gdpr":
         if not may_be_extended(place, request.rule_id, request.due_at, uow.now):
             raise Conflict("An extension is told within the first month, and once.", slug="too-late-to-extend")
@@ -91,14 +90,13 @@ async def extend(request: Request, reason: str, told_by: str | None, uow: UnitOf
         request.rule_id, request.calendar_version = until.rule_id, until.calendar_version
         request.inputs = dict(until.inputs)
         watch(request, uow)
-        locale = request.locale or (await tenant_of(request, uow)).locale
-        told = {"reason": f"{reason} {until_words(request.due_at, place.time_zone, locale)}"}
     request.extended_at, request.extension_reason, request.changed_at = uow.now, reason, uow.now
     tell_changed(request, uow)
     await note(request, "extended", uow, actor=actor, due_at=request.due_at.isoformat(), told_by=told_by)
-    is_told = request.proven_at is not None if told_by else await tell(request, "extended", told, uow)
-    if place.regime == "gdpr" and not is_told:
-        raise Conflict("The person has proven nothing yet, or no channel reaches him.", slug="not-told")
+    if request.proven_at is None or told_by is not None:
+        return
+    if not await tell_extension(request, uow) and place.regime == "gdpr":
+        raise Conflict("No channel reaches the person: say how he was told.", slug="not-told")
 
 
 async def complete(request: Request, outcome: Outcome, words: str | None, uow: UnitOfWork, *, actor: str) -> None:

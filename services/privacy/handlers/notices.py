@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from services.privacy import store
+from services.privacy.domain.deadlines import Place
 from services.privacy.domain.identity import Known, reached_at
-from services.privacy.domain.notices import Notice, moment_words, notice_text
+from services.privacy.domain.notices import Notice, moment_words, notice_text, until_words
 from services.privacy.domain.package.words import authority, language
 from services.privacy.handlers.audit import PRIVACY
-from services.privacy.handlers.requests import note
+from services.privacy.handlers.requests import note, tenant_of
 from services.privacy.models import Request
 from shared.db import UnitOfWork
 from shared.events.ingest import Address
@@ -52,6 +53,16 @@ async def tell(request: Request, kind: Notice, values: Mapping[str, str | dateti
     )
     await note(request, "notice_queued", uow, actor=PRIVACY, kind=kind, channel_kind=known.channel_kind)
     return True
+
+
+async def tell_extension(request: Request, uow: UnitOfWork) -> bool:
+    """Have a person told that it takes longer, and why; under the GDPR, until when. Whether he is."""
+    told = request.extension_reason or ""
+    place = Place.of(request.inputs)
+    if place.regime == "gdpr":
+        tenant = await tenant_of(request, uow)
+        told = f"{told} {until_words(request.due_at, place.time_zone, request.locale or tenant.locale)}"
+    return await tell(request, "extended", {"reason": told}, uow)
 
 
 async def _address(request: Request, uow: UnitOfWork) -> Known | None:

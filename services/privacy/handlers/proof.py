@@ -19,7 +19,7 @@ from services.privacy.domain.identity import (
 )
 from services.privacy.handlers.audit import PRIVACY
 from services.privacy.handlers.identifying import find_address, identify, identify_by_address, name_person
-from services.privacy.handlers.notices import tell
+from services.privacy.handlers.notices import tell, tell_extension
 from services.privacy.handlers.redirecting import OPERATOR, hold_controller, redirect
 from services.privacy.handlers.requests import move, note, tenant_of
 from services.privacy.handlers.settling import confirm
@@ -155,6 +155,8 @@ async def _prove(request: Request, method: Method, uow: UnitOfWork, *, actor: st
     request.proven_by, request.proven_at = method, uow.now
     await move(request, "verified", uow, actor=actor, reason=method)
     await move(request, "triage", uow, actor=PRIVACY)
+    if request.extended_at is not None:
+        await tell_extension(request, uow)
     if tenant.role == OPERATOR:
         await redirect(request, controller, uow, actor=PRIVACY)
     elif request.right == "confirmation" and method == "code":
