@@ -15,14 +15,12 @@ from tests.support.machine import BrokerAddress, Machine, broker, postgres_machi
 
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc]
-    """A file's tests share what they start, and so they stay together; those files, too, that share a set."""
+    """A file's tests share what they start, and so they stay together; so do the journeys: one whole set at a time is
+    as much as a small machine carries."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
-        return "the set of the tour" if file in _ON_THE_SET_OF_THE_TOUR else file
-
-
-_ON_THE_SET_OF_THE_TOUR = {"tests/journeys/test_outages.py", "tests/journeys/test_tour.py"}
+        return "journeys" if file.startswith("tests/journeys/") else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:

@@ -12,6 +12,7 @@ from shared.events import EVENTS, Envelope, Event, UnreadableRecordError, read
 from shared.events.conversation import ContactAdded
 from shared.events.gateway import ApiKeyChanged, TenantChanged
 from shared.events.ingest import MessageReceived
+from shared.events.routing import PresenceChanged
 from shared.ids import earliest_id, new_id
 from tests.support.events import NOON, message_received
 
@@ -34,7 +35,8 @@ def test_what_is_personal_travels_apart_from_the_rest() -> None:
 
 
 def test_an_event_without_personal_fields_has_no_personal_part() -> None:
-    record = ContactAdded(tenant_id=TENANT, contact_id=UUID(int=3)).in_envelope(ENVELOPE).to_record()
+    presence = PresenceChanged(tenant_id=TENANT, agent_id=UUID(int=3), status="online", changed_at=ENVELOPE.occurred_at)
+    record = presence.in_envelope(ENVELOPE).to_record()
     assert record.personal is None
     assert set(orjson.loads(record.value)) == {"data"}
     assert "ce_datakey" not in record.headers
