@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -37,6 +37,11 @@ SECONDS = 10
 def web_chat(**settings: Any) -> dict[str, Any]:
     """The body that opens a web chat."""
     return {"kind": "web_chat", "name": "Chat da loja", "settings": {"title": "Fale com a loja"} | settings}
+
+
+async def insist(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """The answer, asked for again for as long as it is "not just now": whoever waits too long for a lock is told so."""
+    return await until(ask, lambda answer: answer.status_code != 503)
 
 
 @dataclass
@@ -91,7 +96,7 @@ class Visitor:
         return await self.client.post(f"{self.path}/messages", json=body, headers=headers)
 
     async def messages(self, **query: Any) -> list[dict[str, Any]]:
-        answer = await self.client.get(f"{self.path}/messages", params=query)
+        answer = await insist(lambda: self.client.get(f"{self.path}/messages", params=query))
         assert answer.status_code == 200, answer.text
         items: list[dict[str, Any]] = answer.json()["items"]
         return items
@@ -481,6 +486,10 @@ class TestHandingOver:
             order = visitors[turn % 4 :] + visitors[: turn % 4]
             await hear(service, shop.database, *(to_visitor(visitor, f"loja {turn}") for visitor in order))
 
+        async def write(visitor: Visitor, said: str) -> None:
+            name = new_id()
+            await insist(lambda: visitor.write(said, name))
+
         async def look(visitor: Visitor) -> None:
             newest = (await visitor.messages())[-1:]
             for message in newest:
@@ -488,7 +497,7 @@ class TestHandingOver:
 
         await asyncio.gather(
             *(hand_over(turn) for turn in range(4)),
-            *(visitor.write(str(number)) for number in range(4) for visitor in visitors),
+            *(write(visitor, str(number)) for number in range(4) for visitor in visitors),
             *(look(visitor) for _ in range(2) for visitor in visitors),
         )
         for visitor in visitors:
