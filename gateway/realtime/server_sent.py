@@ -1,6 +1,5 @@
 """The stream as server-sent events (WHATWG HTML, section 9.2): `GET /v1/events`."""
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Final
@@ -10,9 +9,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.realtime.cursor import LONGEST
-from gateway.realtime.realtime import RETRY_SECONDS, SEND_SECONDS, Realtime, first_of
+from gateway.realtime.realtime import RETRY_SECONDS, Realtime, first_of
 from gateway.realtime.stream import FellBehindError, Stream, Told
-from shared.http import AS_IT_COMES, EVENT_STREAM, Caller, TransactionRoute, bearer
+from shared.http import AS_IT_COMES, EVENT_STREAM, Caller, TransactionRoute, bearer, send_in_time
 
 
 class EventStream(Response):
@@ -54,8 +53,7 @@ def _written(told: Sequence[Told]) -> str:
 
 async def _send(send: Send, text: str, *, more: bool = True) -> None:
     """Raises `TimeoutError` when the client takes nothing of what was sent before."""
-    async with asyncio.timeout(SEND_SECONDS):
-        await send({"type": "http.response.body", "body": text.encode(), "more_body": more})
+    await send_in_time({"type": "http.response.body", "body": text.encode(), "more_body": more}, send)
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -2,6 +2,7 @@
 
 from shared.db.database import Database, is_conflict, is_outage, is_unique_violation
 from shared.db.group_commit import GroupCommit, TooBusyError
+from shared.db.locks import hold_names
 from shared.db.rowset import Rowset
 from shared.db.tables import CALLED, JOBS, TENANTS_SETTING, DeadLetter, Model, Waiting, new_metadata, tenant_policy
 from shared.db.unit_of_work import Job, UnitOfWork
@@ -19,6 +20,7 @@ __all__ = [
     "TooBusyError",
     "UnitOfWork",
     "Waiting",
+    "hold_names",
     "is_conflict",
     "is_outage",
     "is_unique_violation",

@@ -1,6 +1,5 @@
 """One transaction: what it changes, what it says, and what it leaves for later, all or nothing."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,14 +9,13 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.db.locks import hold_names, locks_of
 from shared.db.rowset import Rowset
 from shared.db.tables import TENANTS_SETTING, Waiting
 from shared.events import Envelope, Event, Record
 from shared.ids import new_id
 
 _ENTER = text(f"SELECT set_config('{TENANTS_SETTING}', :tenant, true)")
-
-_HOLD = text("SELECT count(pg_advisory_xact_lock(lock)) FROM unnest(CAST(:locks AS bigint[])) AS lock")
 
 # Locked, they are not begun before the commit, and so with all that it brings; what is just being begun is passed over.
 _WAITING = text("""
@@ -125,7 +123,7 @@ class UnitOfWork:
             self._jobs += [job for key, job in self._jobs_unless_waiting.items() if key not in waiting]
         if self._jobs:
             # Held until the commit, so that jobs of one key get their ids in the order in which they become visible.
-            await self.session.execute(_HOLD, {"locks": sorted({_lock(f"job|{key}") for _, key, _ in self._jobs})})
+            await hold_names((f"job|{key}" for _, key, _ in self._jobs), self.session)
             rows = [
                 {"type": job.type, "key": key, "payload": job.model_dump(mode="json"), "due_at": due_at}
                 for job, key, due_at in self._jobs
@@ -138,9 +136,5 @@ class UnitOfWork:
         return said
 
     async def _tell(self, records: Sequence[Record]) -> None:
-        locks = sorted({_lock(record.key) for record in records})
+        locks = locks_of(record.key for record in records)
         await self.session.execute(_TELL, _RECORDS.of(records) | {"locks": locks})
-
-
-def _lock(key: str) -> int:
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)

@@ -1,6 +1,5 @@
 """The queries behind what arrives: in sets, tenant first."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.conversation.domain import USER_ID, Holder
 from services.conversation.models import Contact, ContactAddress, HeldEcho, Reaction
 from services.conversation.store.deliveries import Outgoing
-from shared.db import Rowset
+from shared.db import Rowset, hold_names
 from shared.events import Record
 from shared.events.ingest import MessageReceived
 
@@ -106,8 +105,6 @@ class Change:
     content: dict[str, Any] | None = field(default=None, repr=False)
     """None, as for an edited caption, leaves what was there."""
 
-
-_LOCK = text("SELECT pg_advisory_xact_lock(lock) FROM unnest(CAST(:locks AS bigint[])) AS lock")
 
 _WANTED_ADDRESSES = Rowset("wanted", tenant_id="uuid", channel_id="uuid", kind="text", value="text")
 _ADDRESSES = text(f"""
@@ -291,7 +288,7 @@ DO UPDATE SET emoji = excluded.emoji, reacted_at = excluded.reacted_at WHERE r.r
 
 async def hold_addresses(keys: Iterable[AddressKey], session: AsyncSession) -> None:
     """Let nobody else recognise or add these addresses until the end of the transaction."""
-    await session.execute(_LOCK, {"locks": sorted({_lock(key) for key in keys})})
+    await hold_names((f"{key.tenant_id}|{key.channel_id}|{key.kind}|{key.value}" for key in keys), session)
 
 
 async def known_addresses(keys: Iterable[AddressKey], session: AsyncSession) -> dict[AddressKey, Holder]:
@@ -385,8 +382,3 @@ async def change_messages(changes: Sequence[Change], session: AsyncSession) -> N
 async def react(reactions: Iterable[Reaction], session: AsyncSession) -> None:
     """Set or take back reactions; of two of one sender on one message the later holds."""
     await session.execute(_REACT, _REACTIONS.of(reactions))
-
-
-def _lock(key: AddressKey) -> int:
-    named = f"{key.tenant_id}|{key.channel_id}|{key.kind}|{key.value}".encode()
-    return int.from_bytes(hashlib.blake2b(named, digest_size=8).digest(), "big", signed=True)

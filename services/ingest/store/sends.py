@@ -1,6 +1,5 @@
 """Every query about sends, tenant first. Who changes sends holds them, in the order of their key."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from services.ingest.channels.sending import QUEUED, UNKNOWN
 from services.ingest.models import Channel, DeliveryStatus, Send
-from shared.db import Rowset
+from shared.db import Rowset, hold_names
 
 ECHOED_WITHIN: Final = timedelta(hours=1)
 """So long after a notice whose outcome is not known, what says the same is its echo."""
@@ -139,7 +138,6 @@ ON CONFLICT (tenant_id, message_id, attempt) DO NOTHING
 RETURNING tenant_id, message_id, attempt
 """)
 
-_LOCK = text("SELECT count(pg_advisory_xact_lock(lock)) FROM unnest(CAST(:locks AS bigint[])) AS lock")
 
 _TOLD = Rowset(
     "told", tenant_id="uuid", channel_id="uuid", message_id="uuid", attempt="integer", provider_message_id="text"
@@ -231,9 +229,12 @@ async def hold_sends(news: Sequence[News], session: AsyncSession) -> list[HeldSe
     The provider's ids of the news are locked first: so whoever keeps a status and whoever records the id that it names
     wait for each other, and the later one sees what the earlier one wrote.
     """
-    locks = sorted({_lock(one) for one in news if one.provider_message_id is not None})
-    if locks:
-        await session.execute(_LOCK, {"locks": locks})
+    names = (
+        f"{one.tenant_id}|{one.channel_id}|{one.provider_message_id}"
+        for one in news
+        if one.provider_message_id is not None
+    )
+    await hold_names(names, session)
     return [HeldSend(*row) for row in await session.execute(_HOLD, _TOLD.of(news))]
 
 
@@ -251,8 +252,3 @@ async def kept_statuses(sends: Sequence[HeldSend], session: AsyncSession) -> Seq
     """What was told of these sends under the provider's id, oldest first."""
     query = select(DeliveryStatus).from_statement(_STATUSES)
     return (await session.scalars(query, _NAMED.of(sends))).all()
-
-
-def _lock(news: News) -> int:
-    named = f"{news.tenant_id}|{news.channel_id}|{news.provider_message_id}"
-    return int.from_bytes(hashlib.blake2b(named.encode(), digest_size=8).digest(), "big", signed=True)

@@ -6,7 +6,7 @@ from services.privacy import handlers, store
 from services.privacy.api.callers import ReadPrivacy, WritePrivacy
 from services.privacy.models import AccessGrant, PrivacySettings
 from services.privacy.schemas import AccessGrantShown, RegisterShown, SettingsGiven, SettingsShown
-from shared.http import NotFound, Page, Pages, TransactionRoute, Work, check_version, tell_version
+from shared.http import Page, Pages, TransactionRoute, Work, check_version, tell_version
 
 privacy = APIRouter(prefix="/privacy", route_class=TransactionRoute, tags=["Privacy"])
 
@@ -14,9 +14,7 @@ privacy = APIRouter(prefix="/privacy", route_class=TransactionRoute, tags=["Priv
 @privacy.get("/register", summary="Read the register")
 async def read_register(caller: ReadPrivacy, uow: Work) -> RegisterShown:
     """Under which law the tenant is, and of how many persons it holds data; 404 while it is not known here yet."""
-    tenant = await store.tenant(caller.tenant_id, uow.session)
-    if tenant is None:
-        raise NotFound("The tenant is not known here yet.")
+    tenant = await handlers.known_tenant(caller.tenant_id, uow)
     return RegisterShown(
         legal_regime=tenant.legal_regime,
         role=tenant.role,

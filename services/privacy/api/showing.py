@@ -5,13 +5,13 @@ from uuid import UUID
 
 from fastapi import Response
 
-from services.privacy import store
+from services.privacy import handlers, store
 from services.privacy.domain.deadlines import is_late
 from services.privacy.domain.package.words import authority, language
 from services.privacy.models import AuditEntry, Request
 from services.privacy.schemas import AuthorityShown, FollowedRequest, RequestListed, RequestShown, RequestTaken, Step
 from shared.db import UnitOfWork
-from shared.http import Invalid, NotFound
+from shared.http import Invalid
 
 _PAGE = 200
 
@@ -58,9 +58,7 @@ class Showing:
 
 async def showing(tenant_id: UUID, uow: UnitOfWork) -> Showing:
     """How this tenant's requests are shown; raises `NotFound` while the tenant is not known here."""
-    tenant = await store.tenant(tenant_id, uow.session)
-    if tenant is None:
-        raise NotFound("The tenant is not known here yet.")
+    tenant = await handlers.known_tenant(tenant_id, uow)
     settings = await store.settings(tenant.tenant_id, uow.session)
     name, url = authority(tenant.legal_regime, tenant.country, language(tenant.locale))
     return Showing(AuthorityShown(name=name, url=url), settings.controller if settings else None, uow)

@@ -30,7 +30,7 @@ from services.privacy.handlers.proof import (
 from services.privacy.handlers.redirecting import RedirectWaiting, redirect_waiting
 from services.privacy.handlers.registers import know_tenants, register_grants, register_subjects, register_users
 from services.privacy.handlers.requests import ForgetCodes, forget_codes, resume_request
-from services.privacy.handlers.tenants import set_settings
+from services.privacy.handlers.tenants import known_tenant, set_settings
 
 __all__ = [
     "PRIVACY",
@@ -59,6 +59,7 @@ __all__ = [
     "forget_codes",
     "hand_over",
     "know_tenants",
+    "known_tenant",
     "make_another_code",
     "make_link",
     "name_the_silent",

@@ -5,16 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from services.privacy import store
 from services.privacy.domain.deadlines import deadline
 from services.privacy.domain.requests import RECEIVED, Right, TrackingToken
 from services.privacy.handlers.audit import PRIVACY
 from services.privacy.handlers.deadlines import place_of, watch
 from services.privacy.handlers.proof import DrawnCode, make_code
 from services.privacy.handlers.requests import move, note, tell_changed
+from services.privacy.handlers.tenants import known_tenant
 from services.privacy.models import Request
 from shared.db import UnitOfWork
-from shared.http import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,7 @@ async def receive_request(command: ReceiveRequest, uow: UnitOfWork, *, actor: st
     However often somebody asks, the clock begins to run: what is limited are the codes (see `make_code`). Raises
     `NotFound` while the tenant is not known here.
     """
-    tenant = await store.tenant(command.tenant_id, uow.session)
-    if tenant is None:
-        raise NotFound("The tenant is not known here yet.")
+    tenant = await known_tenant(command.tenant_id, uow)
     token = TrackingToken(command.tenant_id, command.secret)
     until = deadline(command.right, uow.now, await place_of(tenant, uow))
     terms: dict[str, Any] = {

@@ -1,18 +1,16 @@
 """Requests, their codes and what a tenant says of itself, tenant first."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, not_, select, text
+from sqlalchemy import and_, delete, func, not_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.privacy.domain.deadlines import over_by
 from services.privacy.models import PrivacySettings, ProofCode, Request
-
-_HOLD = text("SELECT count(pg_advisory_xact_lock(lock)) FROM unnest(CAST(:locks AS bigint[])) AS lock")
+from shared.db import hold_names
 
 
 async def request(
@@ -56,11 +54,7 @@ async def hold_waiting(tenant_id: UUID, state: str, limit: int, session: AsyncSe
 
 async def hold_identifiers(tenant_id: UUID, refs: Iterable[str], session: AsyncSession) -> None:
     """Whoever else makes a code for one of these fingerprints waits until this transaction ends."""
-    names = (f"proof|{tenant_id}|{ref}".encode() for ref in refs)
-    locks = sorted(
-        {int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True) for name in names}
-    )
-    await session.execute(_HOLD, {"locks": locks})
+    await hold_names((f"proof|{tenant_id}|{ref}" for ref in refs), session)
 
 
 async def count_codes(tenant_id: UUID, refs: Sequence[str], since: datetime, session: AsyncSession) -> int:

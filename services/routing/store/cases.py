@@ -1,6 +1,5 @@
 """The queries behind who waits and who answers: in sets, tenant first."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -11,7 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing.domain import Case, Server
-from shared.db import Rowset
+from shared.db import Rowset, hold_names
 
 
 class OfConversation(Protocol):
@@ -69,8 +68,6 @@ class LoadChange:
     agent_id: UUID
     weight: int
 
-
-_LOCK = text("SELECT pg_advisory_xact_lock(lock) FROM unnest(CAST(:locks AS bigint[])) AS lock")
 
 _KEPT = Rowset(
     "row",
@@ -182,7 +179,7 @@ async def hold(tenants: Iterable[UUID], session: AsyncSession) -> None:
     Whoever decides takes this lock before any other: so none waits unseen while another's agent becomes free, and none
     stands in another's way.
     """
-    await session.execute(_LOCK, {"locks": sorted(map(_lock, set(tenants)))})
+    await hold_names((f"who answers|{tenant_id}" for tenant_id in tenants), session)
 
 
 async def cases(wanted: Iterable[OfConversation], session: AsyncSession) -> dict[UUID, Case]:
@@ -251,8 +248,3 @@ async def forget_refusals(of: Iterable[Case], session: AsyncSession) -> None:
 def _case(row: Row[Any]) -> Case:
     values: dict[str, Any] = row._asdict()
     return Case(**values | {name: frozenset(values[name]) for name in ("refused_by", "missed_by")})
-
-
-def _lock(tenant_id: UUID) -> int:
-    digest = hashlib.blake2b(f"who answers|{tenant_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
