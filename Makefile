@@ -5,7 +5,7 @@ PYTHONS := python3.13 python3.12 python3.11 python3.14 python3
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help run demo test test-kafka check format docs lock recompute kafka kafka-stop reset environment install
+.PHONY: help run demo test test-kafka check format docs lock recompute bench dead-letters chaos kafka kafka-stop reset environment install
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ test: environment ## run all tests; ARGS="-k relay" narrows them
 
 test-kafka: environment ## run the tests that concern the broker on Apache Kafka (needs Java 17 and Maven)
 	$(PYTHON) -m deploy.local beside-kafka $(PYTHON) -m pytest -m kafka $(ARGS)
+
+bench: environment ## measure speed and size on Apache Kafka, beside a bare chain, in 8 minutes; ARGS="--only visible"
+	@$(PYTHON) -m tests.bench $(ARGS)
 
 check: environment ## check format, lint, types, architecture and generated documents
 	.venv/bin/ruff format --check .
@@ -43,6 +46,12 @@ lock: environment ## pin the dependencies of pyproject.toml; ARGS=--upgrade take
 
 recompute: environment ## compute all figures anew from the facts, beside `make run`
 	@$(PYTHON) -m deploy.local.recompute
+
+dead-letters: environment ## list what could not take effect, beside `make run`; ARGS="replay --service conversation --all"
+	@$(PYTHON) -m deploy.local.dead_letters $(ARGS)
+
+chaos: environment ## break everything under load and count what that costs; ARGS="--short" takes three minutes at most
+	@$(PYTHON) -m tests.chaos $(ARGS)
 
 kafka: environment ## start Apache Kafka alone, in the background (needs Java 17 and Maven)
 	@$(PYTHON) -m deploy.local kafka

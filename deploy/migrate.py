@@ -1,11 +1,10 @@
 """Brings the tables of every service to the version of its code: `python -m deploy.migrate`.
 
-The owner of each database is named in the environment, `INGEST_OWNER_DATABASE_URL` and so on.
+The owner of each database is named in the environment, `INGEST_OWNER_DATABASE_URL` and so on, or in files that
+`INGEST_OWNER_DATABASE_URL_FILE` and so on name.
 """
 
-import os
-import sys
-
+from deploy.environment import required
 from deploy.processes import PROCESSES, folder_of
 from shared.db.migrations import upgrade
 
@@ -16,11 +15,9 @@ def variable_of(process: str) -> str:
 
 
 def main() -> None:
-    missing = [variable_of(process) for process in PROCESSES if variable_of(process) not in os.environ]
-    if missing:
-        sys.exit(f"cannot migrate: {', '.join(missing)} not set")
+    owners = required(map(variable_of, PROCESSES), to="migrate")
     for process in PROCESSES:
-        upgrade(folder_of(process), os.environ[variable_of(process)])
+        upgrade(folder_of(process), owners[variable_of(process)])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,12 @@
 """The processes that make up Balcão, in the order of their ports."""
 
+import importlib
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    # Who only wants the names should not have to load the processes.
+    from shared.service import Service
 
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 PROCESSES: Final = ("gateway", "ingest", "routing", "conversation", "metrics", "privacy")
@@ -15,3 +20,9 @@ def folder_of(process: str) -> Path:
 def application_of(process: str) -> str:
     """What uvicorn serves."""
     return "gateway.app:app" if process == "gateway" else f"services.{process}.app:app"
+
+
+def card_of(process: str) -> "Service[Any]":
+    """The index card of a process."""
+    card: Service[Any] = importlib.import_module(application_of(process).partition(":")[0]).service
+    return card

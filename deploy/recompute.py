@@ -1,25 +1,22 @@
 """Measures everything anew from the log of facts, while the services go on working: `python -m deploy.recompute`.
 
-`METRICS_DATABASE_URL` names metrics' database as the service knows it. What it prints is how many conversations and
-measures there are, and of how many conversations something else was measured before: none, or the figures were not what
-the facts say, and it ends with 1. So it does when conversations cannot be measured, and it tells their ids.
+`METRICS_DATABASE_URL` names metrics' database as the service knows it, or `METRICS_DATABASE_URL_FILE` a file that does.
+What it prints is how many conversations and measures there are, and of how many conversations something else was
+measured before: none, or the figures were not what the facts say, and it ends with 1. So it does when conversations
+cannot be measured, and it tells their ids.
 """
 
 import asyncio
-import os
 import sys
-from typing import Final
 
+from deploy.environment import required, role_variable
 from services.metrics.handlers import Remeasured, remeasure_all
 from shared.db import Database, is_outage
 
-_VARIABLE: Final = "METRICS_DATABASE_URL"
-
 
 def main() -> None:
-    if _VARIABLE not in os.environ:
-        sys.exit(f"cannot recompute: {_VARIABLE} not set")
-    run(os.environ[_VARIABLE])
+    variable = role_variable("metrics")
+    run(required([variable], to="recompute")[variable])
 
 
 def run(database_url: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from shared.http.edge import HEALTH, Desk, Door, RequestEdge
 from shared.http.health import Readiness, health
 from shared.http.idempotency import Answers
 from shared.http.problems import answer_with_problems
-from shared.jobs import Does, Worker, sweep
+from shared.jobs import Does, Worker, measure_backlog, sweep
 from shared.personal import BlindIndex, Sealer, redact
 from shared.personal.redaction import learn_columns
 from shared.rights import Depositor, scheduling
@@ -41,7 +42,7 @@ log = structlog.get_logger()
 S = TypeVar("S", bound=ServiceSettings)
 
 DRAIN_SECONDS = 6
-"""How long work under way may go on when the process is told to stop."""
+"""How long requests and other work under way may go on when the process is told to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +126,16 @@ class Service(Generic[S]):
         return [self.metadata, KernelTables.metadata]
 
     @asynccontextmanager
-    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[dict[str, "Parts"]]:
         settings = self.settings.from_environment(self.name)
         learn_columns(self.metadata)
         start_logging(self.name, settings.log_level, redaction(redact))
-        async with self.running(app, settings):
-            yield
+        async with self.running(app, settings) as parts:
+            # Told to the server (ASGI lifespan state), which hears first that the process is to stop.
+            yield {"parts": parts}
 
     @asynccontextmanager
-    async def running(self, app: FastAPI, settings: S) -> AsyncIterator[None]:
+    async def running(self, app: FastAPI, settings: S) -> AsyncIterator["Parts"]:
         """All parts that these settings ask for, until the block ends; then work under way is finished."""
         tracing = start_tracing(
             self.name, settings.trace_share, settings.trace_endpoint, trusting=settings.trace_trusting
@@ -153,7 +155,7 @@ class Service(Generic[S]):
             fuse=lambda: consumer.fuse_blown and "api" not in settings.parts,
         )
         app.state.answers = "api" in settings.parts
-        parts = _Parts(app.state.readiness)
+        parts = Parts(app.state.readiness)
         kernel = Kernel(settings, database, Sealer(root_key), BlindIndex(root_key), app, parts.start)
         callers = self.callers(kernel) if self.callers else ContextVerifier(settings.caller_public_key, self.name)
         app.state.desk = Desk(database, callers, Answers(kernel.sealer))
@@ -164,29 +166,39 @@ class Service(Generic[S]):
             tools = await stack.enter_async_context(self.furnish(kernel)) if self.furnish is not None else None
             privacy = await stack.enter_async_context(outgoing_client(settings.deposit_url))
             depositor = Depositor(self.name, self.holds, kernel.sealer, privacy)
-            worker = Worker({**self.does, **depositor.does}, database, tools)
+            worker = Worker({**self.does, **depositor.does}, database, tools, for_others=settings.runs_apart)
             stack.push_async_callback(parts.stop)
             parts.start(partial(_contact, publisher))
             if "relay" in settings.parts and self.says:
-                relay = Relay(database, publisher, batch=settings.relay_batch, keep=settings.relay_keep_seconds > 0)
+                relay = Relay(
+                    database,
+                    publisher,
+                    batch=settings.relay_batch,
+                    keep=settings.relay_keep_seconds > 0,
+                    for_others=settings.runs_apart,
+                )
                 parts.start(relay.run)
             if "consumer" in settings.parts:
                 parts.start(consumer.run, leave=consumer.leave)
             if "jobs" in settings.parts:
                 parts.start(partial(sweep, database, settings))
+                parts.start(partial(measure_backlog, database))
                 parts.start(worker.run, leave=worker.leave)
             log.info("started", parts=sorted(settings.parts))
-            yield
+            yield parts
         log.info("stopped")
 
 
-class _Parts:
+class Parts:
     """The tasks of a process: each is owned, and one that fails ends the process so that it is started anew."""
 
     def __init__(self, readiness: Readiness) -> None:
         self._readiness = readiness
         self._tasks: list[tuple[asyncio.Task[None], Callable[[], None] | None]] = []
+        self._leave_by: float | None = None
         self._stopping = False
+        self.failed = False
+        """Whether one of them ended the process."""
 
     def start(self, work: Callable[[], Awaitable[None]], *, leave: Callable[[], None] | None = None) -> None:
         task = asyncio.create_task(self._begin(work))
@@ -197,15 +209,22 @@ class _Parts:
         await self._readiness.migrated()
         await work()
 
+    def leave(self) -> float:
+        """Let those that take work take no more; by when (monotonic) they are to have finished what they took."""
+        if self._leave_by is None:
+            self._leave_by = time.monotonic() + DRAIN_SECONDS
+            for _, leave in self._tasks:
+                if leave is not None:
+                    leave()
+        return self._leave_by
+
     async def stop(self) -> None:
         """Let those finish that can, within the time there is; end the others."""
         self._stopping = True
+        leave_by = self.leave()
         leaving = [task for task, leave in self._tasks if leave is not None and not task.done()]
-        for _, leave in self._tasks:
-            if leave is not None:
-                leave()
         if leaving:
-            await asyncio.wait(leaving, timeout=DRAIN_SECONDS)
+            await asyncio.wait(leaving, timeout=max(0.0, leave_by - time.monotonic()))
         for task, _ in self._tasks:
             task.cancel()
         await asyncio.gather(*(task for task, _ in self._tasks), return_exceptions=True)
@@ -214,6 +233,7 @@ class _Parts:
         failure = asyncio.CancelledError() if task.cancelled() else task.exception()
         if failure is None or (task.cancelled() and self._stopping):
             return
+        self.failed = True
         log.critical("a part of the process failed", exc_info=failure)
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,8 +1,13 @@
-"""What every process is told by its environment; a service's prefix is its name (`ROUTING_DATABASE_URL`)."""
+"""What every process is told by its environment; a service's prefix is its name (`ROUTING_DATABASE_URL`).
+
+What is secret is better told by a file: `ROUTING_DATABASE_URL_FILE` names one that holds it.
+"""
 
 import base64
 import binascii
-from typing import Annotated, Literal, Self
+import os
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -20,10 +25,12 @@ def _a_key_of_32_bytes(value: SecretStr) -> SecretStr:
     return value
 
 
+PARTS: Final = frozenset({"api", "consumer", "relay", "jobs"})
+
+
 def _parts(value: str) -> str:
-    known = {"api", "consumer", "relay", "jobs"}
-    if not value or set(value.split(",")) - known:
-        raise ValueError(f"must be a comma-separated choice of {', '.join(sorted(known))}")
+    if not value or set(value.split(",")) - PARTS:
+        raise ValueError(f"must be a comma-separated choice of {', '.join(sorted(PARTS))}")
     return value
 
 
@@ -54,6 +61,7 @@ class ServiceSettings(BaseSettings):
     )
 
     consume_max_records: int = Field(500, ge=1)
+    gather_seconds: float = Field(0.005, ge=0, le=1, description="how long events wait for others to be handled with")
     retry_attempts: int = Field(6, ge=1, description="tries of one event before it becomes a dead letter")
     retry_first_wait: float = Field(0.2, gt=0)
     retry_longest_wait: float = Field(10.0, gt=0)
@@ -74,7 +82,36 @@ class ServiceSettings(BaseSettings):
     def parts(self) -> frozenset[str]:
         return frozenset(self.runs.split(","))
 
+    @property
+    def runs_apart(self) -> bool:
+        """Whether other parts of the service run in other processes."""
+        return self.parts != PARTS
+
     @classmethod
     def from_environment(cls, prefix: str) -> Self:
-        """The settings found under `PREFIX_…`, or pydantic's error that names what is missing."""
-        return cls(_env_prefix=f"{prefix.upper()}_")
+        """The settings found under `PREFIX_…`, or pydantic's error that names what is missing.
+
+        Raises `ValueError` for what is told twice, `OSError` for a file that cannot be read.
+        """
+        files = {name: _from_file(f"{prefix}_{name}".upper()) for name in cls.model_fields}
+        told: dict[str, Any] = {name: value for name, value in files.items() if value is not None}
+        return cls(_env_prefix=f"{prefix.upper()}_", **told)
+
+
+def variable(name: str) -> str | None:
+    """What the environment says under `name`, itself or by a file; None when it says nothing.
+
+    Raises `ValueError` for what is told twice, `OSError` for a file that cannot be read.
+    """
+    told = _from_file(name)
+    return os.environ.get(name) if told is None else told
+
+
+def _from_file(name: str) -> str | None:
+    path = os.environ.get(f"{name}_FILE")
+    if path is None:
+        return None
+    if name in os.environ:
+        raise ValueError(f"{name} and {name}_FILE are both set")
+    # An editor ends a file with a line break, and no secret ends with one.
+    return Path(path).read_text("utf-8").strip()

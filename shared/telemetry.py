@@ -34,13 +34,20 @@ OUTBOX_OLDEST = Gauge("balcao_outbox_oldest_seconds", "Age of the oldest event t
 EVENTS_PUBLISHED = Counter("balcao_events_published_total", "Events that the broker acknowledged", ["topic"])
 PUBLISH_FAILURES = Counter("balcao_publish_failures_total", "Attempts to publish that the broker did not acknowledge")
 EVENTS_HANDLED = Counter("balcao_events_handled_total", "Events by what became of them", ["type", "outcome"])
+EVENT_SECONDS = Histogram(
+    "balcao_event_seconds", "From what happened until it took effect here, by the clocks of database and process",
+    ["type"], buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600),
+)  # fmt: skip
 BATCH_SECONDS = Histogram("balcao_batch_seconds", "One polled batch, from first claim to commit")
 BATCH_EVENTS = Histogram(
     "balcao_batch_events", "Events in a polled batch", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500)
 )
 CONSUMER_LAG = Gauge("balcao_consumer_lag", "Records not yet handled", ["topic"])
 FUSE_BLOWN = Gauge("balcao_fuse_blown", "1 when too many dead letters stopped the consumer")
+JOBS_DUE = Gauge("balcao_jobs_due", "Jobs that are due and that nobody is at")
+JOBS_OLDEST = Gauge("balcao_jobs_oldest_seconds", "For how long the oldest of them has been due")
 JOBS_DONE = Counter("balcao_jobs_total", "Jobs by what became of them", ["type", "outcome"])
+DEAD_LETTERS = Counter("balcao_dead_letters_total", "Events and jobs that became dead letters")
 BROKER_CONTACT = Gauge("balcao_broker_contact", "1 while the broker answers")
 
 _propagator = TraceContextTextMapPropagator()

@@ -34,17 +34,27 @@ async def mark_incarnation(servers: str) -> None:
     await create_topics(servers, [Topic(f"{INCARNATION}{new_id()}", partitions=1)])
 
 
-def _new(topic: Topic, replication: int) -> NewTopic:
+def topic_settings(topic: Topic, replication: int) -> dict[str, str]:
+    """What the broker is told about one topic, by Kafka's names; `replication` is how many brokers hold each record."""
     # Kafka deletes whole segments, by their newest record: the oldest one lives longer by the life of a segment.
     segment = topic.retention // 7
     period = str((topic.retention - segment) * 1000)
-    kept = {"segment.ms": str(segment * 1000)} | (
+    kept = (
         {"cleanup.policy": "compact", "max.compaction.lag.ms": period}
         if topic.compacted
         else {"cleanup.policy": "delete", "retention.ms": period}
     )
-    size = {"max.message.bytes": str(RECORD_BYTES)}
-    return NewTopic(topic.name, topic.partitions, replication, topic_configs=kept | size)
+    return {
+        "segment.ms": str(segment * 1000),
+        "max.message.bytes": str(RECORD_BYTES),
+        # What one broker acknowledges must outlive it: the outbox has forgotten it by then.
+        "min.insync.replicas": str(min(2, replication)),
+        **kept,
+    }
 
 
-__all__ = ["KafkaError", "create_topics"]
+def _new(topic: Topic, replication: int) -> NewTopic:
+    return NewTopic(topic.name, topic.partitions, replication, topic_configs=topic_settings(topic, replication))
+
+
+__all__ = ["KafkaError", "create_topics", "topic_settings"]

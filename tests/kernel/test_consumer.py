@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from prometheus_client import REGISTRY
 from sqlalchemy import select, text
 
 from services.conversation.app import service as conversation
@@ -248,3 +249,14 @@ def places(member: Consumer) -> set[Any]:
     """The partitions that a member reads."""
     kafka = member._kafka
     return set(kafka.assignment()) if kafka is not None else set()
+
+
+async def test_how_long_events_took_and_what_died_is_measured(ear: Ear, tenant_id: UUID) -> None:
+    async def measured() -> tuple[float, float]:
+        took = REGISTRY.get_sample_value("balcao_event_seconds_count", {"type": MessageReceived.type})
+        return took or 0, REGISTRY.get_sample_value("balcao_dead_letters_total") or 0
+
+    ear.fails[tenant_id] = lambda event: Poison("never") if event.content.text == "text 0" else None
+    took, died = await measured()
+    await ear.publish(message_received(tenant_id), message_received(tenant_id, number=1))
+    await until(measured, lambda now: now == (took + 1, died + 1))

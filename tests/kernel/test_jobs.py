@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest_asyncio
+from prometheus_client import REGISTRY
 from sqlalchemy import select, text, update
 
 from shared.bus.dead_letters import replay_dead_letter
@@ -15,7 +16,7 @@ from shared.bus.retry import Poison
 from shared.db import JOBS, Database, DeadLetter, Job, UnitOfWork
 from shared.db.tables import Claimed, KeptAnswer, Published, Waiting
 from shared.ids import earliest_id, new_id
-from shared.jobs import Again, Does, Outside, Worker, sweep
+from shared.jobs import Again, Does, Outside, Worker, measure_backlog, sweep
 from shared.jobs.worker import AT_ONCE, ATTEMPTS
 from shared.settings import ServiceSettings
 from tests.support.events import message_received
@@ -194,12 +195,12 @@ class TestJobs:
         diary.fail = lambda number: RuntimeError("not now") if number == 1 and diary.tried.count(1) < 3 else None
         jobs = [(1, "a"), (2, "a"), (3, "b")]
         await schedule(database, *((Remind(tenant_id=tenant_id, number=number), key) for number, key in jobs))
-        worker = Worker({Remind: diary.remind}, database)
+        worker, began = Worker({Remind: diary.remind}, database), datetime.now(UTC)
         await work_off(worker)
         assert diary.done == [3]
         first, _ = await waiting(database)
         assert first.attempts == 1
-        assert first.due_at > datetime.now(UTC)
+        assert first.due_at > began
         assert len(await said(database, tenant_id)) == 1, "what a failed try said was heard"
         for _ in range(2):
             await make_due(database)
@@ -528,3 +529,22 @@ async def test_what_has_served_is_swept_away_and_the_rest_is_not(
     await until(left, lambda rows: rows == [[fresh], [1], [fresh.bytes]])
     sweeping.cancel()
     await asyncio.gather(sweeping, return_exceptions=True)
+
+
+async def test_what_is_due_and_not_being_done_is_measured(database: Database, tenant_id: UUID) -> None:
+    await schedule(database, *((Remind(tenant_id=tenant_id, number=number), str(number)) for number in range(3)))
+    now = datetime.now(UTC)
+    async with database.unit_of_work(()) as uow:
+        await uow.session.execute(update(Waiting).values(due_at=now - timedelta(seconds=90)))
+        under_way = update(Waiting).where(Waiting.key == "0").values(lease_until=now + timedelta(minutes=1))
+        await uow.session.execute(under_way)
+        later = update(Waiting).where(Waiting.key == "1").values(due_at=now + timedelta(minutes=1))
+        await uow.session.execute(later)
+    measuring = asyncio.create_task(measure_backlog(database))
+
+    async def measured() -> tuple[float | None, float | None]:
+        return REGISTRY.get_sample_value("balcao_jobs_due"), REGISTRY.get_sample_value("balcao_jobs_oldest_seconds")
+
+    await until(measured, lambda now: now[0] == 1 and 90 <= (now[1] or 0) < 150)
+    measuring.cancel()
+    await asyncio.gather(measuring, return_exceptions=True)
