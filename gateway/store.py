@@ -5,19 +5,20 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, case, select, text, tuple_, update
+from sqlalchemy import and_, case, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.domain import FAILURE_MEMORY, Role
 from gateway.models import ApiKey, EndedToken, Login, LoginFailures, Tenant, TenantSlug, User
+from shared.db import Statement
 
 # On the occasion of something new, some of what has had its time is taken away; what others hold is left to them.
-_FORGET_FAILURES: Final = text("""
+_FORGET_FAILURES: Final = Statement("""
 DELETE FROM login_failures WHERE fingerprint IN (
   SELECT fingerprint FROM login_failures WHERE since <= :oldest ORDER BY since LIMIT 20 FOR UPDATE SKIP LOCKED
 )""")
-_FORGET_TOKENS: Final = text("""
+_FORGET_TOKENS: Final = Statement("""
 DELETE FROM ended_tokens WHERE id IN (
   SELECT id FROM ended_tokens WHERE tenant_id = :tenant_id AND expires_at < :now
   ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED

@@ -1,7 +1,10 @@
 """What metrics is told by its environment."""
 
+from pydantic import Field
+
 from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    pass
+    # Nobody waits for what is heard here.
+    gather_seconds: float = Field(0.1, ge=0, le=1, description="how long events wait for others to be handled with")

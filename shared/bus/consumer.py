@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
@@ -13,13 +14,12 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
-from sqlalchemy import text
 
 from shared.bus.kafka import end_subscription, incarnation, only_ours, subscription
 from shared.bus.retry import Fuse, Poison, wait_before
 from shared.bus.waves import waves
-from shared.db import Database, DeadLetter, UnitOfWork, is_outage
-from shared.events import Event, UnreadableRecordError, read
+from shared.db import Database, DeadLetter, Statement, UnitOfWork, is_outage
+from shared.events import EVENTS, Event, UnreadableRecordError, read
 from shared.ids import new_id
 from shared.settings import ServiceSettings
 from shared.telemetry import (
@@ -27,6 +27,8 @@ from shared.telemetry import (
     BATCH_SECONDS,
     BROKER_CONTACT,
     CONSUMER_LAG,
+    DEAD_LETTERS,
+    EVENT_SECONDS,
     EVENTS_HANDLED,
     FUSE_BLOWN,
     describe,
@@ -44,7 +46,7 @@ Hears = Mapping[type[Event], Sequence[Handler]]
 POLL_SECONDS = 0.5
 COMMIT_SECONDS = 1.0
 
-_CLAIM = text("""
+_CLAIM = Statement("""
 INSERT INTO inbox (event_id) SELECT id FROM unnest(CAST(:ids AS uuid[])) AS id ORDER BY id
 ON CONFLICT DO NOTHING RETURNING event_id
 """)
@@ -82,6 +84,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._service = service
         self._hears = hears
         self._types = {event.type: event for event in hears}
+        self._others = frozenset(kind.encode() for kind in EVENTS.keys() - self._types.keys())
         self._topics = sorted({event.topic() for event in hears})
         self._database = database
         self._settings = settings
@@ -143,12 +146,16 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 for kept in (self._stalls, self._done, self._reached):
                     kept.clear()
                 return
+            polled_at = time.monotonic()
             async with self._handling:
                 await self._handle([self._open(record) for run in records.values() for record in run])
                 await self._try_stalls()
             self._reached |= self._done
             self._measure_lag(kafka)
             await self._commit()
+            if records:
+                # What comes meanwhile is handled together, at the price of one.
+                await asyncio.sleep(polled_at + self._settings.gather_seconds - time.monotonic())
         await self._commit(at_once=True)
 
     async def _life(self, kafka: AIOKafkaConsumer) -> frozenset[str]:
@@ -258,8 +265,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 claimed = set((await uow.session.execute(_CLAIM, {"ids": list(events)})).scalars())
                 fresh = [event for id_, event in events.items() if id_ in claimed]
                 await give(self._hears, fresh, uow)
-        for event in fresh:
-            EVENTS_HANDLED.labels(event.type, "took effect").inc()
+        now = datetime.now(UTC)
+        for kind, events_of_kind in _by_type(fresh).items():
+            EVENTS_HANDLED.labels(kind, "took effect").inc(len(events_of_kind))
+            seconds = EVENT_SECONDS.labels(kind)
+            for event in events_of_kind:
+                seconds.observe((now - event.envelope.occurred_at).total_seconds())
         if repeated := len(deliveries) - len(fresh):
             EVENTS_HANDLED.labels("any", "repeated or not heard").inc(repeated)
         self._fuse.took_effect(len(fresh))
@@ -284,6 +295,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             else:
                 break
         self._fuse.died()
+        DEAD_LETTERS.inc()
         EVENTS_HANDLED.labels(delivery.headers.get("ce_type", "unknown"), "died").inc()
         log.error("an event became a dead letter", type=delivery.headers.get("ce_type"), reason=reason)
 
@@ -346,10 +358,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _open(self, record: ConsumerRecord[bytes, bytes]) -> Delivery:
         place = TopicPartition(record.topic, record.partition)
+        type_ = next((value for name, value in record.headers if name == "ce_type"), None)
+        if type_ in self._others:
+            # Most of what is said on a topic is heard by few of those who read it.
+            return Delivery(place, record, {})
         headers = {name: value.decode(errors="replace") for name, value in record.headers}
         delivery = Delivery(place, record, headers)
-        type_ = headers.get("ce_type")
-        if type_ in self._types:
+        if type_ is not None and headers["ce_type"] in self._types:
             try:
                 delivery.event = read(headers, record.value or b"")
             except UnreadableRecordError as unreadable:
@@ -369,6 +384,13 @@ async def give(hears: Hears, events: Sequence[Event], uow: UnitOfWork) -> None:
     for wave in waves(events, key=lambda event: (event.topic(), event.key), kind=type):
         for handler in hears[type(wave[0])]:
             await handler(wave, uow)
+
+
+def _by_type(events: Sequence[Event]) -> Mapping[str, Sequence[Event]]:
+    found: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        found[event.type].append(event)
+    return found
 
 
 def _dead_letter(delivery: Delivery, tenant_id: UUID | None, reason: str, uow: UnitOfWork) -> DeadLetter:

@@ -176,7 +176,7 @@ async def end_subscription(kafka: AIOKafkaConsumer) -> None:
     """Let go of a subscription, without waiting long for a broker that is away."""
     try:
         with only_ours():
-            async with asyncio.timeout(ACK_SECONDS):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await kafka.stop()
     except (KafkaError, OSError, TimeoutError) as error:
         log.info("reading did not end cleanly", reason=type(error).__name__)

@@ -1,6 +1,7 @@
 """From the outbox to the broker: in order for each key, at least once, whatever is killed on the way."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,14 +14,18 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.bus.kafka import BrokerAwayError, Publisher
 from shared.bus.retry import wait_before
-from shared.db import Database, is_outage
+from shared.db import Database, Statement, is_outage
 from shared.events import Record
 from shared.events.base import SHARDS
 from shared.telemetry import EVENTS_PUBLISHED, OUTBOX_OLDEST, OUTBOX_ROWS, PUBLISH_FAILURES, describe
 
 log = structlog.get_logger()
 
-IDLE_SECONDS = 0.05
+LIVELY_SECONDS = 0.05
+"""How often it is looked for what others left, by a relay that alone publishes for them, or a moment after a commit:
+then another relay may have held what is ours to publish."""
+IDLE_SECONDS = 0.5
+MOMENT_SECONDS = 1.0
 GAUGE_SECONDS = 5
 STILL_SECONDS = 30
 """How long a relay may take to give up what it is publishing; an acknowledgement is awaited for five seconds."""
@@ -36,16 +41,18 @@ WITH free AS MATERIALIZED (
   DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT id FROM oldest)) RETURNING outbox.*
 )"""
 _FIELDS = "id, topic, key, headers::text AS headers, data, personal"
-_TAKE_AND_FORGET = text(f"{_TAKE} SELECT {_FIELDS} FROM taken")
-_TAKE_AND_KEEP = text(f"""{_TAKE}, kept AS (
+_TAKE_AND_FORGET = Statement(f"{_TAKE} SELECT {_FIELDS} FROM taken")
+_TAKE_AND_KEEP = Statement(f"""{_TAKE}, kept AS (
   INSERT INTO outbox_kept (id, shard, topic, key, headers, data, personal, created_at)
   SELECT id, shard, topic, key, headers, data, personal, created_at FROM taken
   ON CONFLICT (id) DO NOTHING
 ) SELECT {_FIELDS} FROM taken""")
 _DEPTH = text("SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0) FROM outbox")
 
-_STOP_RELAYS = text(f"SELECT pg_advisory_xact_lock({_LOCKS}, shard) FROM generate_series(0, {SHARDS - 1}) AS shard")
-_PUT_BACK = text("""
+_STOP_RELAYS = Statement(
+    f"SELECT pg_advisory_xact_lock({_LOCKS}, shard) FROM generate_series(0, {SHARDS - 1}) AS shard"
+)
+_PUT_BACK = Statement("""
 WITH back AS (DELETE FROM outbox_kept RETURNING *)
 INSERT INTO outbox (id, shard, topic, key, headers, data, personal, created_at) OVERRIDING SYSTEM VALUE
 SELECT id, shard, topic, key, headers, data, personal, created_at FROM back ORDER BY id
@@ -53,13 +60,20 @@ SELECT id, shard, topic, key, headers, data, personal, created_at FROM back ORDE
 
 
 class Relay:
-    """Publishes the outbox for as long as it runs; several relays of one service share it by shards."""
+    """Publishes the outbox for as long as it runs; several relays of one service share it by shards.
 
-    def __init__(self, database: Database, publisher: Publisher, *, batch: int, keep: bool) -> None:
+    What this process commits it publishes at once; one that publishes `for_others` looks for it all the time.
+    """
+
+    def __init__(
+        self, database: Database, publisher: Publisher, *, batch: int, keep: bool, for_others: bool = False
+    ) -> None:
         self._database = database
         self._publisher = publisher
         self._batch = batch
         self._take = _TAKE_AND_KEEP if keep else _TAKE_AND_FORGET
+        self._idle = LIVELY_SECONDS if for_others else IDLE_SECONDS
+        self._lively_until = 0.0
 
     async def run(self) -> None:
         """Publish until cancelled; neither a broker nor a database that is away ends it."""
@@ -87,8 +101,8 @@ class Relay:
 
     async def publish_some(self) -> int:
         """Publish the oldest rows that no other relay holds, and forget them once the broker has them; how many."""
-        async with self._database.engine.begin() as connection:
-            rows = (await connection.execute(self._take, {"rows": self._batch})).all()
+        async with self._database.transaction() as session:
+            rows = (await session.execute(self._take, {"rows": self._batch})).all()
             if rows:
                 await self._publisher.publish(_records(rows))
         for topic, count in Counter(row.topic for row in rows).items():
@@ -96,13 +110,9 @@ class Relay:
         return len(rows)
 
     async def _rest(self) -> None:
-        committed = self._database.committed
-        try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                await committed.wait()
-        except TimeoutError:
-            return
-        committed.clear()
+        lively = time.monotonic() < self._lively_until
+        if await self._database.said.rest(LIVELY_SECONDS if lively else self._idle):
+            self._lively_until = time.monotonic() + MOMENT_SECONDS
 
     async def _measure(self) -> None:
         while True:

@@ -4,6 +4,7 @@ from shared.db.database import Database, is_conflict, is_outage, is_unique_viola
 from shared.db.group_commit import GroupCommit, TooBusyError
 from shared.db.locks import hold_names
 from shared.db.rowset import Rowset
+from shared.db.statements import Session, Statement
 from shared.db.tables import CALLED, JOBS, TENANTS_SETTING, DeadLetter, Model, Waiting, new_metadata, tenant_policy
 from shared.db.unit_of_work import Job, UnitOfWork
 
@@ -17,6 +18,8 @@ __all__ = [
     "Job",
     "Model",
     "Rowset",
+    "Session",
+    "Statement",
     "TooBusyError",
     "UnitOfWork",
     "Waiting",

@@ -1,6 +1,5 @@
 """Connections and transactions: opened at the edge, scoped to tenants, committed before the answer leaves."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -8,22 +7,19 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import event, text
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from shared.db.tables import TENANTS_SETTING
+from shared.db.bell import Bell
+from shared.db.statements import TENANTS, Session
 from shared.db.unit_of_work import UnitOfWork
 from shared.telemetry import current_trace
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 15
 POOL_WAIT_SECONDS = 5
-
-_SEE = text(f"SELECT set_config('{TENANTS_SETTING}', :tenants, true)")
 
 # Classes and codes of SQLSTATE after which the same work may succeed: connection lost, rollback forced by others
 # (40: deadlock, serialisation), lock not available, out of resources, server shutting down, idle transaction ended,
@@ -53,8 +49,10 @@ class Database:
                 },
             },
         )
-        self.committed = asyncio.Event()
-        """Set after a commit that left something to publish; the relay waits for it."""
+        self.said = Bell()
+        """Rung after a commit that left something to publish."""
+        self.scheduled = Bell()
+        """Rung after a commit that left something to do."""
 
     @asynccontextmanager
     async def unit_of_work(self, tenants: Iterable[UUID], *, now: datetime | None = None) -> AsyncIterator[UnitOfWork]:
@@ -62,26 +60,30 @@ class Database:
 
         No connection is taken before the first statement.
         """
-        session = AsyncSession(self.engine, expire_on_commit=False, autoflush=False)
+        session = self._session()
         everyone = frozenset(tenants)
-        session.info["tenants"] = ",".join(sorted(map(str, everyone)))
+        session.info[TENANTS] = ",".join(sorted(map(str, everyone)))
         work = UnitOfWork(session, now or datetime.now(UTC), current_trace(), everyone)
         async with session:
             yield work
-            said = await work.flush()
+            left = await work.flush()
             await session.commit()
-        if said:
-            self.committed.set()
+        if left.said:
+            self.said.ring()
+        if left.scheduled:
+            self.scheduled.ring()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """A transaction of the kernel's own, which sees the rows of no tenant."""
+        async with self._session() as session, session.begin():
+            yield session
+
+    def _session(self) -> Session:
+        return Session(self.engine, expire_on_commit=False, autoflush=False)
 
     async def close(self) -> None:
         await self.engine.dispose()
-
-
-@event.listens_for(Session, "after_begin")
-def _see_tenants(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
-    tenants = session.info.get("tenants")
-    if tenants is not None and not transaction.nested:
-        connection.execute(_SEE, {"tenants": tenants})
 
 
 def is_outage(error: BaseException) -> bool:

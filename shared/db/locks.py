@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-_HOLD: Final = text("SELECT count(pg_advisory_xact_lock(lock)) FROM unnest(CAST(:locks AS bigint[])) AS lock")
+from shared.db.statements import Statement
+
+_HOLD: Final = Statement("SELECT count(pg_advisory_xact_lock(lock)) FROM unnest(CAST(:locks AS bigint[])) AS lock")
 
 
 def locks_of(names: Iterable[str]) -> list[int]:

@@ -2,23 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.db.locks import hold_names, locks_of
 from shared.db.rowset import Rowset
+from shared.db.statements import Statement
 from shared.db.tables import TENANTS_SETTING, Waiting
 from shared.events import Envelope, Event, Record
 from shared.ids import new_id
 
-_ENTER = text(f"SELECT set_config('{TENANTS_SETTING}', :tenant, true)")
+_ENTER = Statement(f"SELECT set_config('{TENANTS_SETTING}', :tenant, true)")
 
 # Locked, they are not begun before the commit, and so with all that it brings; what is just being begun is passed over.
-_WAITING = text("""
+_WAITING = Statement("""
 SELECT key FROM jobs WHERE key = ANY(CAST(:keys AS text[])) AND lease_until IS NULL
 ORDER BY id FOR UPDATE SKIP LOCKED
 """)
@@ -28,7 +29,7 @@ ORDER BY id FOR UPDATE SKIP LOCKED
 _RECORDS = Rowset(
     "row", numbered="place", shard="smallint", topic="text", key="text", headers="jsonb", data="bytea", personal="bytea"
 )
-_TELL = text(f"""
+_TELL = Statement(f"""
 WITH locked AS MATERIALIZED (
   SELECT count(pg_advisory_xact_lock(lock)) AS keys,
     to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS held_at
@@ -51,6 +52,13 @@ class Job(BaseModel):
 
     type: ClassVar[str]
     tenant_id: UUID
+
+
+class Left(NamedTuple):
+    """Whether a transaction leaves something to publish, and something to do."""
+
+    said: bool
+    scheduled: bool
 
 
 class UnitOfWork:
@@ -116,8 +124,8 @@ class UnitOfWork:
         self._jobs.clear()
         self._jobs_unless_waiting.clear()
 
-    async def flush(self) -> bool:
-        """Write what was said and scheduled; true when there was anything to publish."""
+    async def flush(self) -> Left:
+        """Write what was said and scheduled."""
         if self._jobs_unless_waiting:
             waiting = set(await self.session.scalars(_WAITING, {"keys": sorted(self._jobs_unless_waiting)}))
             self._jobs += [job for key, job in self._jobs_unless_waiting.items() if key not in waiting]
@@ -131,9 +139,9 @@ class UnitOfWork:
             await self.session.execute(insert(Waiting), rows)
         if self._said:
             await self._tell([event.to_record() for event in self._said])
-        said = bool(self._said)
+        left = Left(said=bool(self._said), scheduled=bool(self._jobs))
         self.forget()
-        return said
+        return left
 
     async def _tell(self, records: Sequence[Record]) -> None:
         locks = locks_of(record.key for record in records)

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import orjson
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.db import UnitOfWork
+from shared.db import Statement, UnitOfWork
 from shared.db.tables import KeptAnswer
 from shared.http.auth import Caller
 from shared.http.problems import BadRequest, Conflict, Invalid, Problem, as_problem
@@ -30,7 +30,7 @@ _HEADERS: Final = ("content-type", "etag", "location")
 # What a caller may do can change at once, and who has put a mistake right comes with the same key again.
 _NEVER_KEPT: Final = {400, 401, 403, 422, 429}
 
-_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:lock)")
+_TRY_LOCK = Statement("SELECT pg_try_advisory_xact_lock(:lock)")
 
 
 class Answers:

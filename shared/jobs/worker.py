@@ -19,20 +19,22 @@ from uuid import UUID
 import orjson
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 
 from shared.bus.retry import Poison, wait_before
-from shared.db import CALLED, JOBS, Database, DeadLetter, Job, UnitOfWork, is_outage
+from shared.db import CALLED, JOBS, Database, DeadLetter, Job, Statement, UnitOfWork, is_outage
 from shared.ids import new_id
-from shared.telemetry import JOBS_DONE, describe
+from shared.telemetry import DEAD_LETTERS, JOBS_DONE, describe
 
 log = structlog.get_logger()
 
 LEASE_SECONDS = 60
 CALL_SECONDS = 45
-IDLE_SECONDS = 0.2
+IDLE_SECONDS = 0.5
+IDLE_SECONDS_FOR_OTHERS = 0.1
+"""How often it is looked for what is due, by a worker that does what other processes schedule."""
 GATHER_SECONDS = 0.005
-"""After a job has ended, so that those that end with it are followed by one claim."""
+"""After a job has ended or was scheduled, so that those that end or come with it are followed by one claim."""
 AT_ONCE = 64
 RECORDING = 4
 """How many are in a transaction at once, so that a burst of jobs leaves connections to the API."""
@@ -67,7 +69,7 @@ class Outside:
 Does = Mapping[type[Job], Handler | Outside]
 
 # The first job of each key, if it is due and nobody is at it: an earlier one, even one put off, holds back the later.
-_CLAIM = text("""
+_CLAIM = Statement("""
 WITH first AS (
   SELECT id, lease_until IS NOT NULL AS lost FROM jobs AS due
   WHERE due_at <= now() AND (lease_until IS NULL OR lease_until < now())
@@ -78,22 +80,34 @@ UPDATE jobs SET lease_until = now() + :lease, attempts = attempts + 1 FROM first
 RETURNING jobs.id, type, key, payload, attempts, lost
 """)
 # `attempts` is the fence: whoever claimed the job since has a higher one.
-_FINISH = text("DELETE FROM jobs WHERE id = :id AND attempts = :attempts RETURNING id")
+_FINISH = Statement("DELETE FROM jobs WHERE id = :id AND attempts = :attempts RETURNING id")
 # Where a call was made, a lease that has run out stays and tells it.
-_PUT_OFF = text("""
+_PUT_OFF = Statement("""
 UPDATE jobs SET due_at = now() + :wait, lease_until = CASE WHEN :called THEN now() END, attempts = :counted
 WHERE id = :id AND attempts = :attempts
 """)
 
 
 class Worker:
-    """Does one service's jobs for as long as it runs; several workers share them."""
+    """Does one service's jobs for as long as it runs; several workers share them.
 
-    def __init__(self, does: Does, database: Database, tools: Any = None, *, lease: float = LEASE_SECONDS) -> None:
+    What this process schedules it begins at once; one that works `for_others` looks for it more often.
+    """
+
+    def __init__(
+        self,
+        does: Does,
+        database: Database,
+        tools: Any = None,
+        *,
+        lease: float = LEASE_SECONDS,
+        for_others: bool = False,
+    ) -> None:
         self._does = {job.type: (job, handler) for job, handler in does.items()}
         self._database = database
         self._tools = tools
         self._lease = timedelta(seconds=lease)
+        self._idle = IDLE_SECONDS_FOR_OTHERS if for_others else IDLE_SECONDS
         self._recording = asyncio.Semaphore(RECORDING)
         self._leaving = False
 
@@ -110,7 +124,7 @@ class Worker:
                 try:
                     if not self._leaving:
                         running |= await self._start(AT_ONCE - len(running))
-                    ended, running = await _ended(running)
+                    ended, running = await self._ended(running)
                     _raise_first(ended)
                 except Exception as failure:
                     if not is_outage(failure):
@@ -124,6 +138,19 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
+    async def _ended(
+        self, running: "set[asyncio.Task[None]]"
+    ) -> "tuple[set[asyncio.Task[None]], set[asyncio.Task[None]]]":
+        """Those that have ended and those that have not, after one has ended, a job was scheduled, or a while."""
+        resting = asyncio.create_task(self._database.scheduled.rest(self._idle))
+        try:
+            woken, _ = await asyncio.wait({resting, *running}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            resting.cancel()
+        if woken - {resting} or (resting in woken and resting.result()):
+            await asyncio.sleep(GATHER_SECONDS)
+        return {task for task in running if task.done()}, {task for task in running if not task.done()}
+
     async def do_due(self) -> int:
         """Do the jobs that are due now; how many were tried."""
         started = await self._start(AT_ONCE)
@@ -136,8 +163,8 @@ class Worker:
     async def _start(self, at_once: int) -> set[asyncio.Task[None]]:
         if not at_once:
             return set()
-        async with self._database.engine.begin() as connection:
-            claim = await connection.execute(_CLAIM, {"lease": self._lease, "at_once": at_once})
+        async with self._database.transaction() as session:
+            claim = await session.execute(_CLAIM, {"lease": self._lease, "at_once": at_once})
             jobs = claim.all()
         return {asyncio.create_task(self._do(row)) for row in jobs}
 
@@ -212,8 +239,8 @@ class Worker:
 
     async def _put_off(self, row: Row[Any], seconds: float, *, called: bool, counted: int) -> None:
         values = {"wait": timedelta(seconds=seconds), "called": called, "counted": counted}
-        async with self._recording, self._database.engine.begin() as connection:
-            await connection.execute(_PUT_OFF, values | {"id": row.id, "attempts": row.attempts})
+        async with self._recording, self._database.transaction() as session:
+            await session.execute(_PUT_OFF, values | {"id": row.id, "attempts": row.attempts})
         JOBS_DONE.labels(row.type, "put off").inc()
 
     async def _bury(self, row: Row[Any], reason: str, *, called: bool) -> None:
@@ -227,17 +254,7 @@ class Worker:
                 # Whoever waits for what becomes of it must not wait for ever.
                 await handler.lost(self._read(row)[0], uow)
         JOBS_DONE.labels(row.type, "died").inc()
-
-
-async def _ended(running: "set[asyncio.Task[None]]") -> "tuple[set[asyncio.Task[None]], set[asyncio.Task[None]]]":
-    """Those that have ended and those that have not, after the first has ended or a moment has passed."""
-    if not running:
-        await asyncio.sleep(IDLE_SECONDS)
-        return set(), set()
-    ended, _ = await asyncio.wait(running, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-    if ended:
-        await asyncio.sleep(GATHER_SECONDS)
-    return {task for task in running if task.done()}, {task for task in running if not task.done()}
+        DEAD_LETTERS.inc()
 
 
 def _raise_first(ended: "set[asyncio.Task[None]]") -> None:

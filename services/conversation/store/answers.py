@@ -4,19 +4,19 @@ from collections import defaultdict
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.conversation.models import Conversation, Message
 from services.conversation.store.arrivals import ThreadKey
-from shared.db import Rowset
+from shared.db import Rowset, Statement
 from shared.events.ingest import Address
 
 Id = tuple[UUID, UUID]
 """A tenant, and the id of something of his."""
 
 _CONTACTS = Rowset("wanted", tenant_id="uuid", contact_id="uuid", channel_id="uuid")
-_RECIPIENTS = text(f"""
+_RECIPIENTS = Statement(f"""
 SELECT a.tenant_id, a.contact_id, a.channel_id, a.kind, a.value
 FROM {_CONTACTS} JOIN contact_addresses a USING (tenant_id, contact_id, channel_id)
 ORDER BY a.created_at DESC, a.id

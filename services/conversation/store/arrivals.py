@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, text
+from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.conversation.domain import USER_ID, Holder
 from services.conversation.models import Contact, ContactAddress, HeldEcho, Reaction
 from services.conversation.store.deliveries import Outgoing
-from shared.db import Rowset, hold_names
+from shared.db import Rowset, Statement, hold_names
 from shared.events import Record
 from shared.events.ingest import MessageReceived
 
@@ -107,7 +107,7 @@ class Change:
 
 
 _WANTED_ADDRESSES = Rowset("wanted", tenant_id="uuid", channel_id="uuid", kind="text", value="text")
-_ADDRESSES = text(f"""
+_ADDRESSES = Statement(f"""
 SELECT a.tenant_id, a.channel_id, a.kind, a.value, a.contact_id, EXISTS (
   SELECT FROM contact_addresses other WHERE other.tenant_id = a.tenant_id AND other.contact_id = a.contact_id
     AND other.channel_id = a.channel_id AND other.kind = '{USER_ID}'
@@ -117,7 +117,7 @@ FROM {_WANTED_ADDRESSES} JOIN contact_addresses a USING (tenant_id, channel_id, 
 
 # Of each contact and channel the open conversation, else the one resolved last; locked to the end of the transaction.
 _WANTED_THREADS = Rowset("wanted", tenant_id="uuid", contact_id="uuid", channel_id="uuid")
-_THREADS = text(f"""
+_THREADS = Statement(f"""
 SELECT c.id, c.tenant_id, c.contact_id, c.channel_id, c.channel_kind, c.status, c.priority, c.labels, c.last_seq,
   c.last_message_at, c.resolved_at
 FROM {_WANTED_THREADS}, LATERAL (
@@ -128,7 +128,7 @@ FROM {_WANTED_THREADS}, LATERAL (
 """)
 
 # Of these contacts and channels those where a message waits to be sent, or to be told of.
-_IN_FLIGHT = text(f"""
+_IN_FLIGHT = Statement(f"""
 SELECT tenant_id, contact_id, channel_id FROM {_WANTED_THREADS} WHERE EXISTS (
   SELECT FROM conversations c JOIN messages m ON m.tenant_id = c.tenant_id AND m.conversation_id = c.id
   WHERE c.tenant_id = wanted.tenant_id AND c.contact_id = wanted.contact_id AND c.channel_id = wanted.channel_id
@@ -149,7 +149,7 @@ _NEW_THREADS = Rowset(
     last_message_at="timestamptz",
     answer_to="jsonb",
 )
-_ADD_CONVERSATIONS = text(f"""
+_ADD_CONVERSATIONS = Statement(f"""
 INSERT INTO conversations ({_NEW_THREADS.columns}, labels, attributes, version, created_at, updated_at)
 SELECT {_NEW_THREADS.columns}, '{{}}', '{{}}', 1, CAST(:now AS timestamptz), clock_timestamp()
 FROM {_NEW_THREADS} ORDER BY tenant_id, contact_id, channel_id
@@ -164,7 +164,7 @@ _CHANGED_THREADS = Rowset(
     last_message_at="timestamptz",
     answer_to="jsonb",
 )
-_CHANGE_CONVERSATIONS = text(f"""
+_CHANGE_CONVERSATIONS = Statement(f"""
 UPDATE conversations AS c SET
   status = row.status, last_seq = row.last_seq, last_message_at = row.last_message_at,
   resolved_at = CASE WHEN row.status = 'resolved' THEN c.resolved_at END,
@@ -175,7 +175,7 @@ FROM {_CHANGED_THREADS} WHERE c.tenant_id = row.tenant_id AND c.id = row.id
 """)
 
 _REACHED = Rowset("row", tenant_id="uuid", contact_id="uuid", channel_id="uuid", addresses="jsonb")
-_ANSWER_TO = text(f"""
+_ANSWER_TO = Statement(f"""
 WITH held AS MATERIALIZED (
   SELECT c.id, row.addresses FROM {_REACHED} JOIN conversations c USING (tenant_id, contact_id, channel_id)
   WHERE c.status <> 'resolved' ORDER BY c.tenant_id, c.contact_id, c.channel_id FOR UPDATE OF c
@@ -184,7 +184,7 @@ UPDATE conversations AS c SET answer_to = held.addresses FROM held WHERE c.id = 
 """)
 
 _KEYS = Rowset("wanted", tenant_id="uuid", channel_id="uuid", provider_message_id="text")
-_KNOWN_MESSAGES = text(f"""
+_KNOWN_MESSAGES = Statement(f"""
 SELECT m.tenant_id, m.channel_id, m.provider_message_id
 FROM {_KEYS} JOIN messages m USING (tenant_id, channel_id, provider_message_id)
 """)
@@ -204,7 +204,7 @@ _NEW_MESSAGES = Rowset(
     reply_to="text",
     sent_at="timestamptz",
 )
-_ADD_MESSAGES = text(f"""
+_ADD_MESSAGES = Statement(f"""
 INSERT INTO messages ({_NEW_MESSAGES.columns}, received_at)
 SELECT {_NEW_MESSAGES.columns}, CAST(:now AS timestamptz) FROM {_NEW_MESSAGES}
 ORDER BY tenant_id, conversation_id, seq
@@ -237,9 +237,9 @@ WHERE m.tenant_id = row.tenant_id AND m.channel_id = row.channel_id
   AND m.provider_message_id = row.provider_message_id
   AND (row.edited_at IS NULL OR m.edited_at IS NULL OR m.edited_at <= row.edited_at)
 """
-_CHANGE_MESSAGES = text(_CHANGED.replace("{rows}", str(_CHANGES)))
+_CHANGE_MESSAGES = Statement(_CHANGED.replace("{rows}", str(_CHANGES)))
 
-_PARK = text(f"""
+_PARK = Statement(f"""
 INSERT INTO parked_changes AS p ({_CHANGES.columns})
 SELECT {_CHANGES.columns} FROM {_CHANGES}
 WHERE NOT EXISTS (
@@ -258,7 +258,7 @@ ON CONFLICT (tenant_id, channel_id, provider_message_id) DO UPDATE SET
     WHEN excluded.edited_at >= coalesce(p.edited_at, '-infinity') THEN excluded.content ELSE p.content END
 """)
 
-_APPLY_PARKED = text(f"""
+_APPLY_PARKED = Statement(f"""
 WITH row AS (
   DELETE FROM parked_changes AS p USING {_KEYS}
   WHERE p.tenant_id = wanted.tenant_id AND p.channel_id = wanted.channel_id
@@ -277,7 +277,7 @@ _REACTIONS = Rowset(
     emoji="text",
     reacted_at="timestamptz",
 )
-_REACT = text(f"""
+_REACT = Statement(f"""
 INSERT INTO reactions AS r ({_REACTIONS.columns})
 SELECT DISTINCT ON (tenant_id, channel_id, provider_message_id, sender_ref) {_REACTIONS.columns} FROM {_REACTIONS}
 ORDER BY tenant_id, channel_id, provider_message_id, sender_ref, reacted_at DESC, place DESC

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.db import Rowset
+from shared.db import Rowset, Statement
 from shared.events.ingest import DeliveryChanged
 
 
@@ -29,7 +28,7 @@ class Outgoing:
 
 
 _WANTED = Rowset("wanted", tenant_id="uuid", message_id="uuid")
-_OUTGOING = text(f"""
+_OUTGOING = Statement(f"""
 SELECT m.id, m.tenant_id, m.channel_id, c.channel_kind, m.attempt, m.status, m.status_at, m.error_code, m.error_title,
   m.provider_message_id
 FROM {_WANTED} JOIN messages m ON m.tenant_id = wanted.tenant_id AND m.id = wanted.message_id
@@ -50,13 +49,13 @@ _SETTLED = Rowset(
 )
 # Whoever has the provider's id of another message gives it up; an echo that was not held long enough to be known as one
 # turns out to be the same message, and is shown no more.
-_GIVE_UP = text(f"""
+_GIVE_UP = Statement(f"""
 UPDATE messages AS m SET provider_message_id = NULL,
   same_as = CASE WHEN m.direction = 'outbound' AND m.status IS NULL THEN row.id END
 FROM {_SETTLED} WHERE m.tenant_id = row.tenant_id AND m.channel_id = row.channel_id
   AND m.provider_message_id = row.provider_message_id AND m.id <> row.id
 """)
-_SETTLE = text(f"""
+_SETTLE = Statement(f"""
 UPDATE messages AS m SET status = row.status, status_at = row.status_at, error_code = row.error_code,
   error_title = row.error_title, provider_message_id = row.provider_message_id
 FROM {_SETTLED} WHERE m.tenant_id = row.tenant_id AND m.id = row.id

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.conversation.domain import Routed
-from shared.db import Rowset
+from shared.db import Rowset, Statement
 
 _ROUTED = Rowset(
     "row",
@@ -17,7 +16,7 @@ _ROUTED = Rowset(
     routed_at="timestamptz",
 )
 # What is told later holds, if it is not older. The rows are locked as arriving messages lock them.
-_SHOW = text(f"""
+_SHOW = Statement(f"""
 WITH held AS MATERIALIZED (
   SELECT c.id, row.queue_id, row.assignee_id, row.routed_at
   FROM {_ROUTED} JOIN conversations c ON c.tenant_id = row.tenant_id AND c.id = row.conversation_id

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.models import Channel, ChatMessage, ChatSession
-from shared.db import Rowset
+from shared.db import Rowset, Statement
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,14 +86,14 @@ MOST_STEPS = 50
 """How many steps of a session are looked at together."""
 
 _WANTED = Rowset("wanted", tenant_id="uuid", session_id="uuid")
-_HOLD = text(f"""
+_HOLD = Statement(f"""
 SELECT s.tenant_id, s.id AS session_id, s.channel_id, s.last_step, s.used_at
 FROM {_WANTED} JOIN chat_sessions s ON s.tenant_id = wanted.tenant_id AND s.id = wanted.session_id
 ORDER BY s.id FOR UPDATE OF s
 """)
 
 _NUMBERED = Rowset("held", tenant_id="uuid", session_id="uuid", last_step="int")
-_NUMBER = text(f"""
+_NUMBER = Statement(f"""
 UPDATE chat_sessions s SET last_step = held.last_step FROM {_NUMBERED}
 WHERE s.tenant_id = held.tenant_id AND s.id = held.session_id
 """)
@@ -111,7 +111,7 @@ _TO_VISITORS = Rowset(
     step="int",
     sent_at="timestamptz",
 )
-_ADD = text(f"""
+_ADD = Statement(f"""
 INSERT INTO chat_messages (id, tenant_id, session_id, conversation_id, contact_id, attempt, content, reply_to,
   added_step, changed_step, sent_at, direction, status)
 SELECT id, tenant_id, session_id, conversation_id, contact_id, attempt, content, reply_to,
@@ -120,17 +120,17 @@ FROM {_TO_VISITORS} ORDER BY id
 """)
 
 _NAMED = Rowset("named", tenant_id="uuid", message_id="uuid")
-_KNOWN = text(f"""
+_KNOWN = Statement(f"""
 SELECT m.id FROM {_NAMED} JOIN chat_messages m ON m.tenant_id = named.tenant_id AND m.id = named.message_id
 """)
 
 _TOLD = "m.id AS message_id, m.tenant_id, m.session_id, m.conversation_id, m.contact_id, m.attempt"
-_DELIVER = text(f"""
+_DELIVER = Statement(f"""
 UPDATE chat_messages m SET status = 'delivered' FROM {_NAMED}
 WHERE m.tenant_id = named.tenant_id AND m.id = named.message_id AND m.direction = 'outbound' AND m.status = 'sent'
 RETURNING {_TOLD}
 """)
-_READ = text(f"""
+_READ = Statement(f"""
 WITH unread AS (
   SELECT id, row_number() OVER (ORDER BY added_step) AS place FROM chat_messages
   WHERE tenant_id = :tenant_id AND session_id = :session_id AND direction = 'outbound' AND status <> 'read'
@@ -144,7 +144,7 @@ RETURNING {_TOLD}
 # A step adds a message or tells its new status, whichever it was that got its number; of several changes of a message
 # the last one is left. A session that is over has no row to join.
 _FOLLOWED = Rowset("followed", tenant_id="uuid", session_id="uuid", after="int")
-_NEWS = text(f"""
+_NEWS = Statement(f"""
 SELECT followed.session_id, s.last_step, news.*
 FROM {_FOLLOWED}
 LEFT JOIN chat_sessions s ON s.tenant_id = followed.tenant_id AND s.id = followed.session_id AND s.used_at > :used_since

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import fields
 from uuid import UUID
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.domain import KeptItem
 from services.ingest.models import DeliveryStatus, RawEvent
-from shared.db import Rowset
+from shared.db import Rowset, Statement
 
 # Sorted by the unique key, so that two writers of the same items wait for each other instead of locking each other out.
 _ITEMS = Rowset(
@@ -26,7 +26,7 @@ _ITEMS = Rowset(
     received_at="timestamptz",
     sender_ref="text",
 )
-_KEEP = text(f"""
+_KEEP = Statement(f"""
 INSERT INTO raw_events ({_ITEMS.columns}) SELECT {_ITEMS.columns} FROM {_ITEMS}
 ORDER BY tenant_id, channel_id, dedup_key
 ON CONFLICT (tenant_id, channel_id, dedup_key) DO NOTHING

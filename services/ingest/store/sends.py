@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from services.ingest.channels.sending import QUEUED, UNKNOWN
 from services.ingest.models import Channel, DeliveryStatus, Send
-from shared.db import Rowset, hold_names
+from shared.db import Rowset, Statement, hold_names
 
 ECHOED_WITHIN: Final = timedelta(hours=1)
 """So long after a notice whose outcome is not known, what says the same is its echo."""
@@ -131,7 +131,7 @@ _NEW = Rowset(
     reply_to="text",
     queued_at="timestamptz",
 )
-_ADD = text(f"""
+_ADD = Statement(f"""
 INSERT INTO sends ({_NEW.columns}, state, changed_at) SELECT {_NEW.columns}, '{QUEUED}', queued_at FROM {_NEW}
 ORDER BY tenant_id, message_id, attempt
 ON CONFLICT (tenant_id, message_id, attempt) DO NOTHING
@@ -142,7 +142,7 @@ RETURNING tenant_id, message_id, attempt
 _TOLD = Rowset(
     "told", tenant_id="uuid", channel_id="uuid", message_id="uuid", attempt="integer", provider_message_id="text"
 )
-_HOLD = text(f"""
+_HOLD = Statement(f"""
 WITH told AS MATERIALIZED (SELECT {_TOLD.columns} FROM {_TOLD}), named AS MATERIALIZED (
   SELECT s.tenant_id, s.message_id, s.attempt
   FROM told JOIN sends s USING (tenant_id, message_id, attempt) WHERE s.channel_id = told.channel_id
@@ -171,7 +171,7 @@ _CHANGED = Rowset(
     changed_at="timestamptz",
 )
 # What became of it is known, so that what was to be sent and to whom need not be kept here any longer.
-_CHANGE = text(f"""
+_CHANGE = Statement(f"""
 UPDATE sends SET state = row.state, provider_message_id = row.provider_message_id, error_code = row.error_code,
   error_title = row.error_title, changed_at = row.changed_at, recipient = NULL, content = NULL
 FROM {_CHANGED}
@@ -179,7 +179,7 @@ WHERE sends.tenant_id = row.tenant_id AND sends.message_id = row.message_id AND 
 """)
 
 _NAMED = Rowset("named", tenant_id="uuid", channel_id="uuid", provider_message_id="text")
-_STATUSES = text(f"""
+_STATUSES = Statement(f"""
 SELECT s.* FROM {_NAMED} JOIN delivery_statuses s USING (tenant_id, channel_id, provider_message_id)
 ORDER BY s.occurred_at
 """)
@@ -187,7 +187,7 @@ ORDER BY s.occurred_at
 # A provider may echo what was sent before he has told his id of it, or without ever telling it: then its words tell
 # what it is. What says the same long after is somebody else's.
 _ECHOES = Rowset("echo", tenant_id="uuid", channel_id="uuid", provider_message_id="text", text_digest="bytea")
-_OF_NOTICES = text(f"""
+_OF_NOTICES = Statement(f"""
 SELECT echo.tenant_id, echo.channel_id, echo.provider_message_id, echo.text_digest FROM {_ECHOES}
 WHERE EXISTS (
   SELECT FROM sends s WHERE s.tenant_id = echo.tenant_id AND s.channel_id = echo.channel_id

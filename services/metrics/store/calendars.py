@@ -4,19 +4,18 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.metrics.domain import Calendar, Hours, Place
 from services.metrics.models import BusinessHours, Tenant
-from shared.db import Rowset
+from shared.db import Rowset, Statement
 
 _TENANTS = Rowset("row", tenant_id="uuid", version="int", time_zone="text", country="text", changed_at="timestamptz")
-_KNOW = text(f"""
+_KNOW = Statement(f"""
 INSERT INTO tenants ({_TENANTS.columns}) SELECT DISTINCT ON (tenant_id, version) {_TENANTS.columns} FROM {_TENANTS}
 ORDER BY tenant_id, version ON CONFLICT (tenant_id, version) DO NOTHING
 """)
-_FIRST = text("""
+_FIRST = Statement("""
 SELECT tenant_id, min(version) AS version FROM tenants
 WHERE tenant_id = ANY(CAST(:tenants AS uuid[])) GROUP BY tenant_id
 """)
@@ -32,15 +31,15 @@ _HOURS = Rowset(
     holidays="bool",
     changed_at="timestamptz",
 )
-_KEEP_HOURS = text(f"""
+_KEEP_HOURS = Statement(f"""
 INSERT INTO business_hours ({_HOURS.columns}) SELECT {_HOURS.columns} FROM {_HOURS}
 ORDER BY event_id ON CONFLICT (event_id) DO NOTHING
 """)
 
-_PLACES = text("""
+_PLACES = Statement("""
 SELECT tenant_id, version, time_zone, country, changed_at FROM tenants WHERE tenant_id = ANY(CAST(:tenants AS uuid[]))
 """)
-_HOURS_OF = text("""
+_HOURS_OF = Statement("""
 SELECT tenant_id, queue_id, version, changed_at, week, exceptions, holidays
 FROM business_hours WHERE tenant_id = ANY(CAST(:tenants AS uuid[]))
 """)

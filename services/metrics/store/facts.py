@@ -5,15 +5,14 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.metrics.domain import Fact, FactKind
-from shared.db import Rowset
+from shared.db import Rowset, Statement
 
 SOON: Final = timedelta(seconds=1)
 """A conversation is measured so long after something was heard of it: what comes meanwhile is measured with it."""
-PAUSE: Final = timedelta(milliseconds=100)
+PAUSE: Final = timedelta(milliseconds=250)
 """And so long for each of its facts, so that a long one that is never silent costs no more than a short one."""
 
 _FACTS = Rowset(
@@ -40,7 +39,7 @@ SELECT tenant_id, conversation_id, 1, 0, CAST(:now AS timestamptz) + :soon FROM 
 ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET marks = c.marks + 1,
   due_at = least(c.due_at, {LATER.format(facts="c.facts")})
 """
-_LOG = text(f"""
+_LOG = Statement(f"""
 WITH given AS MATERIALIZED (SELECT * FROM {_FACTS}),
 logged AS (
   INSERT INTO facts ({_FACTS.columns}) SELECT {_FACTS.columns} FROM given
@@ -51,7 +50,7 @@ concerned AS (SELECT DISTINCT tenant_id, conversation_id FROM given ORDER BY ten
 """)
 
 # Of all kinds, so that the index by kind and time leads to those of a time.
-_MARK_CONCERNED = text(f"""
+_MARK_CONCERNED = Statement(f"""
 WITH concerned AS MATERIALIZED (
   SELECT DISTINCT tenant_id, conversation_id FROM facts
   WHERE tenant_id = :tenant AND kind = ANY(CAST(:kinds AS text[]))

@@ -5,15 +5,16 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import Row, TextClause
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.metrics.domain import FactKind, Figure, Grouping, Metric, Question, Source
+from shared.db import Statement
 
 _ZONE: Final = "(SELECT time_zone FROM tenants WHERE tenant_id = :tenant ORDER BY version DESC LIMIT 1)"
 _Queries = dict[Grouping | None, TextClause]
 
-_KNOWN = text("SELECT EXISTS (SELECT FROM tenants WHERE tenant_id = :tenant)")
+_KNOWN = Statement("SELECT EXISTS (SELECT FROM tenants WHERE tenant_id = :tenant)")
 
 
 def _day(moment: str) -> str:
@@ -51,7 +52,7 @@ def _labels(grouping: Grouping | None) -> str:
 
 
 _FACTS: Final[_Queries] = {
-    grouping: text(f"""
+    grouping: Statement(f"""
 SELECT {group} AS "group", {_COUNT} FROM facts
 WHERE tenant_id = :tenant AND kind = ANY(CAST(:kinds AS text[])) AND {_within("happened_at")}
 GROUP BY 1 ORDER BY 1
@@ -59,7 +60,7 @@ GROUP BY 1 ORDER BY 1
     for grouping, group in _OF_FACTS.items()
 }
 _EVENTS: Final[_Queries] = {
-    grouping: text(f"""
+    grouping: Statement(f"""
 SELECT {group} AS "group", {_COUNT} FROM measures {_labels(grouping)}
 WHERE tenant_id = :tenant AND metric = :metric AND {_within("ended_at")}
 GROUP BY 1 ORDER BY 1
@@ -67,7 +68,7 @@ GROUP BY 1 ORDER BY 1
     for grouping, group in _OF_MEASURES.items()
 }
 _DURATIONS: Final[_Queries] = {
-    grouping: text(f"""
+    grouping: Statement(f"""
 SELECT {group} AS "group", count(*) AS "count", avg(seconds) AS mean,
   percentile_cont(ARRAY[0.5, 0.9, 0.95]) WITHIN GROUP (ORDER BY seconds) AS percentiles
 FROM measures {_labels(grouping)} CROSS JOIN LATERAL (
@@ -80,7 +81,7 @@ GROUP BY 1 ORDER BY 1
     for grouping, group in _OF_MEASURES.items()
 }
 _STOCKS: Final[_Queries] = {
-    grouping: text(f"""
+    grouping: Statement(f"""
 SELECT {group} AS "group", {_COUNT} FROM measures {_labels(grouping)}
 WHERE tenant_id = :tenant AND metric = :metric AND began_at < :until AND (ended_at IS NULL OR ended_at >= :until)
 GROUP BY 1 ORDER BY 1
@@ -88,7 +89,7 @@ GROUP BY 1 ORDER BY 1
     for grouping, group in _GROUPS.items()
 }
 # What was there at the beginning of the first day, and what each day added and took away, summed up day by day.
-_STOCK_BY_DAY = text(f"""
+_STOCK_BY_DAY = Statement(f"""
 WITH zone AS MATERIALIZED (SELECT {_ZONE} AS name),
 days AS (
   SELECT day FROM zone, generate_series(

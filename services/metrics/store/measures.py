@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.metrics.domain import Fact, FactKind, Measure, Metric
 from services.metrics.store.facts import LATER, times
-from shared.db import Rowset
+from shared.db import Rowset, Statement
 
 
 class Which(NamedTuple):
@@ -39,22 +38,22 @@ class Held:
         return Which(self.tenant_id, self.conversation_id)
 
 
-_DUE = text("""
+_DUE = Statement("""
 SELECT tenant_id, conversation_id FROM measured_conversations WHERE due_at <= :now ORDER BY due_at LIMIT :most
 """)
 _WANTED = Rowset("wanted", tenant_id="uuid", conversation_id="uuid")
 # One after the other, and no more than are wanted.
 _LOCK: Final = "hashtextextended('measure|' || conversation_id, 0)"
-_TRY = text(f"""
+_TRY = Statement(f"""
 SELECT tenant_id, conversation_id FROM {_WANTED} WHERE pg_try_advisory_xact_lock({_LOCK}) LIMIT :most
 """)
-_WAIT = text(f"SELECT count(pg_advisory_xact_lock({_LOCK})) FROM {_WANTED}")
-_HELD = text(f"""
+_WAIT = Statement(f"SELECT count(pg_advisory_xact_lock({_LOCK})) FROM {_WANTED}")
+_HELD = Statement(f"""
 SELECT tenant_id, conversation_id, marks, facts, due_at
 FROM {_WANTED} JOIN measured_conversations USING (tenant_id, conversation_id)
 """)
 
-_FACTS = text(f"""
+_FACTS = Statement(f"""
 SELECT event_id, tenant_id, kind, conversation_id, channel_id, happened_at, channel_kind, queue_id, agent_id, labels,
   status
 FROM {_WANTED} JOIN facts USING (tenant_id, conversation_id)
@@ -74,17 +73,17 @@ _MEASURES = Rowset(
     agent_id="uuid",
     labels="jsonb",
 )
-_MEASURED = text(f"SELECT {_MEASURES.columns} FROM {_WANTED} JOIN measures USING (tenant_id, conversation_id)")
+_MEASURED = Statement(f"SELECT {_MEASURES.columns} FROM {_WANTED} JOIN measures USING (tenant_id, conversation_id)")
 _OBSOLETE = Rowset("obsolete", tenant_id="uuid", fact_id="uuid", metric="text")
-_REMOVE = text(f"""
+_REMOVE = Statement(f"""
 DELETE FROM measures AS m USING {_OBSOLETE}
 WHERE m.tenant_id = obsolete.tenant_id AND m.fact_id = obsolete.fact_id AND m.metric = obsolete.metric
 """)
-_ADD = text(f"INSERT INTO measures ({_MEASURES.columns}) SELECT {_MEASURES.columns} FROM {_MEASURES}")
+_ADD = Statement(f"INSERT INTO measures ({_MEASURES.columns}) SELECT {_MEASURES.columns} FROM {_MEASURES}")
 # Whoever marks it just now is not waited for: it stays due then. What was marked before that is due after the pause
 # that a conversation of its length is given.
 _DONE = Rowset("done", tenant_id="uuid", conversation_id="uuid", marks="int", facts="int")
-_SETTLE = text(f"""
+_SETTLE = Statement(f"""
 WITH settled AS MATERIALIZED (
   SELECT c.tenant_id, c.conversation_id, done.facts, c.marks = done.marks AS is_quiet
   FROM {_DONE} JOIN measured_conversations c USING (tenant_id, conversation_id)
@@ -96,14 +95,14 @@ WITH settled AS MATERIALIZED (
 )
 SELECT tenant_id, conversation_id FROM settled WHERE is_quiet
 """)
-_PUT_OFF = text("""
+_PUT_OFF = Statement("""
 UPDATE measured_conversations SET due_at = :until WHERE tenant_id = :tenant_id AND conversation_id = :conversation_id
 """)
 
-_MARKING = text("SELECT EXISTS (SELECT FROM jobs WHERE key = :key)")
+_MARKING = Statement("SELECT EXISTS (SELECT FROM jobs WHERE key = :key)")
 
 # From tenant to tenant through the index.
-_TENANTS = text("""
+_TENANTS = Statement("""
 WITH RECURSIVE t AS (
   (SELECT tenant_id FROM measured_conversations ORDER BY tenant_id LIMIT 1)
   UNION ALL
@@ -112,7 +111,7 @@ WITH RECURSIVE t AS (
 )
 SELECT tenant_id FROM t WHERE tenant_id IS NOT NULL
 """)
-_NEXT = text("""
+_NEXT = Statement("""
 WITH next AS MATERIALIZED (
   SELECT tenant_id, conversation_id, facts FROM measured_conversations
   WHERE tenant_id = :tenant AND conversation_id > coalesce(CAST(:after AS uuid), '00000000-0000-0000-0000-000000000000')

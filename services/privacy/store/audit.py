@@ -5,17 +5,18 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.privacy.domain.audit import BEGINNING, Entry, Head, Link
 from services.privacy.models import AuditEntry, AuditSeal
+from shared.db import Statement
 
 PAGE: Final = 200
 """How many entries are held at once when a whole chain is read."""
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('audit|' || CAST(:tenant AS text), 0))")
+_LOCK = Statement("SELECT pg_advisory_xact_lock(hashtextextended('audit|' || CAST(:tenant AS text), 0))")
 
 
 async def hold_chain(tenant_id: UUID, session: AsyncSession) -> Head:

@@ -126,10 +126,13 @@ def changed(case: Case, status: str, at: datetime) -> Case:
 
 def reopened(case: Case, at: datetime) -> Case:
     """It goes on, and waits again until it is answered."""
-    return replace(_going_on(case), waiting_since=case.waiting_since or at)
+    case = _going_on(case)
+    return case if case.waiting_since else replace(case, waiting_since=at)
 
 
 def _going_on(case: Case) -> Case:
+    if case.status == OPEN and case.closed_at is None and (case.agent_id or case.assigned_at is None):
+        return case
     return replace(case, status=OPEN, closed_at=None, assigned_at=case.assigned_at if case.agent_id else None)
 
 

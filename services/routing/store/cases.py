@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing.domain import Case, Server
-from shared.db import Rowset, hold_names
+from shared.db import Rowset, Statement, hold_names
 
 
 class OfConversation(Protocol):
@@ -93,7 +93,7 @@ _KEPT = Rowset(
 )
 _NEVER_CHANGED = {"conversation_id", "tenant_id", "contact_id", "channel_id", "channel_kind", "weight"}
 _CHANGED = [column for column in _KEPT.columns.split(", ") if column not in _NEVER_CHANGED]
-_KEEP = text(f"""
+_KEEP = Statement(f"""
 INSERT INTO cases ({_KEPT.columns}) SELECT {_KEPT.columns} FROM {_KEPT} ORDER BY conversation_id
 ON CONFLICT (conversation_id) DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in _CHANGED)}
 """)
@@ -105,23 +105,23 @@ _WITH_REFUSALS = f"""{_CASE},
   ARRAY(SELECT r.agent_id {_REFUSED} AND r.missed) AS missed_by"""
 
 _WANTED = Rowset("wanted", tenant_id="uuid", conversation_id="uuid")
-_CASES = text(f"SELECT {_WITH_REFUSALS} FROM {_WANTED} JOIN cases c USING (tenant_id, conversation_id)")
-_HELD_BY = text(f"""
+_CASES = Statement(f"SELECT {_WITH_REFUSALS} FROM {_WANTED} JOIN cases c USING (tenant_id, conversation_id)")
+_HELD_BY = Statement(f"""
 SELECT {_WITH_REFUSALS} FROM cases c
 WHERE c.tenant_id = ANY (CAST(:tenants AS uuid[])) AND c.agent_id = ANY (CAST(:agents AS uuid[]))
 """)
-_OFFERED_TO = text(f"""
+_OFFERED_TO = Statement(f"""
 SELECT {_WITH_REFUSALS} FROM offers o JOIN cases c USING (tenant_id, conversation_id)
 WHERE o.tenant_id = ANY (CAST(:tenants AS uuid[])) AND o.agent_id = ANY (CAST(:agents AS uuid[])) AND o.state = 'open'
 """)
 
 _HAS_ROOM = "a.status = 'online' AND a.serves AND a.load < a.capacity"
-_SERVERS = text(f"""
+_SERVERS = Statement(f"""
 SELECT a.id, a.tenant_id, a.capacity - a.load AS room, a.auto_accept, a.queue_ids FROM agents a
 WHERE a.tenant_id = ANY (CAST(:tenants AS uuid[])) AND {_HAS_ROOM}
 """)
 # Of each queue those who wait longest and whom somebody may take, as many as there is room for all queues.
-_LINE = text(f"""
+_LINE = Statement(f"""
 SELECT {_CASE}, c.refused_by, c.missed_by FROM queues q, LATERAL (
   SELECT {_WITH_REFUSALS} FROM cases c
   WHERE c.tenant_id = q.tenant_id AND c.queue_id = q.id AND c.status = 'open' AND c.agent_id IS NULL
@@ -138,7 +138,7 @@ ORDER BY q.priority DESC, c.queued_at, c.conversation_id
 """)
 
 _LOADS = Rowset("row", tenant_id="uuid", agent_id="uuid", weight="int")
-_CHANGE_LOADS = text(f"""
+_CHANGE_LOADS = Statement(f"""
 UPDATE agents AS a SET load = a.load + row.weight FROM {_LOADS}
 WHERE a.tenant_id = row.tenant_id AND a.id = row.agent_id
 """)
@@ -152,22 +152,22 @@ _OFFERS = Rowset(
     offered_at="timestamptz",
     expires_at="timestamptz",
 )
-_ADD_OFFERS = text(f"""
+_ADD_OFFERS = Statement(f"""
 INSERT INTO offers ({_OFFERS.columns}, state) SELECT {_OFFERS.columns}, 'open' FROM {_OFFERS} ORDER BY id
 """)
 _ENDED = Rowset("row", id="uuid", tenant_id="uuid", state="text")
-_END_OFFERS = text(f"""
+_END_OFFERS = Statement(f"""
 UPDATE offers AS o SET state = row.state, ended_at = :now FROM {_ENDED}
 WHERE o.tenant_id = row.tenant_id AND o.id = row.id
 """)
 
 _REFUSALS = Rowset("row", tenant_id="uuid", conversation_id="uuid", agent_id="uuid", missed="bool")
-_ADD_REFUSALS = text(f"""
+_ADD_REFUSALS = Statement(f"""
 INSERT INTO refusals ({_REFUSALS.columns}) SELECT {_REFUSALS.columns} FROM {_REFUSALS}
 ORDER BY conversation_id, agent_id
 ON CONFLICT (conversation_id, agent_id) DO UPDATE SET missed = excluded.missed
 """)
-_FORGET_REFUSALS = text(f"""
+_FORGET_REFUSALS = Statement(f"""
 DELETE FROM refusals r USING {_WANTED}
 WHERE r.tenant_id = wanted.tenant_id AND r.conversation_id = wanted.conversation_id
 """)

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing.domain import CAPACITY, ChoosableQueue, default_queue
 from services.routing.models import Agent, Queue
-from shared.db import Rowset
+from shared.db import Rowset, Statement
 from shared.events.gateway import TenantChanged
 
 _TENANTS = Rowset("row", tenant_id="uuid", name="text", country="text", time_zone="text", locale="text", version="int")
-_KEEP_TENANTS = text(f"""
+_KEEP_TENANTS = Statement(f"""
 INSERT INTO tenants AS t ({_TENANTS.columns}) SELECT {_TENANTS.columns} FROM {_TENANTS} ORDER BY tenant_id
 ON CONFLICT (tenant_id) DO UPDATE SET name = excluded.name, country = excluded.country,
   time_zone = excluded.time_zone, locale = excluded.locale, version = excluded.version
@@ -24,7 +24,7 @@ RETURNING tenant_id, locale
 
 # As long as nobody changed it, the default queue is called as the tenant's language calls it.
 _NAMES = Rowset("row", tenant_id="uuid", name="text")
-_NAME_DEFAULT_QUEUES = text(f"""
+_NAME_DEFAULT_QUEUES = Statement(f"""
 INSERT INTO queues AS q (id, tenant_id, name, channel_ids, priority, version, created_at, updated_at)
 SELECT tenant_id, tenant_id, name, '{{}}', 0, 1, CAST(:now AS timestamptz), CAST(:now AS timestamptz)
 FROM {_NAMES} ORDER BY tenant_id
@@ -32,7 +32,7 @@ ON CONFLICT (id) DO UPDATE SET name = excluded.name WHERE q.version = 1
 """)
 
 _USERS = Rowset("row", id="uuid", tenant_id="uuid", serves="bool", status="text", user_version="int")
-_KEEP_USERS = text(f"""
+_KEEP_USERS = Statement(f"""
 INSERT INTO agents AS a ({_USERS.columns}, capacity, load, auto_accept, skills, queue_ids, version, created_at,
   updated_at)
 SELECT {_USERS.columns}, {CAPACITY}, 0, false, '{{}}', '{{}}', 1, CAST(:now AS timestamptz), CAST(:now AS timestamptz)

@@ -16,6 +16,7 @@ from services.metrics.app import service
 from services.metrics.domain import FactKind
 from services.metrics.models import Fact, Measure, MeasuredConversation
 from services.metrics.settings import Settings
+from services.metrics.store.facts import PAUSE
 from shared.bus.consumer import give
 from shared.db import Database
 from shared.events import Event
@@ -151,7 +152,7 @@ async def test_a_long_conversation_waits_the_longer(database: Database, tenant_i
     await hear(service, database, *(one.wrote(second) for second in range(100)))
     await measure(database)
     await hear(service, database, one.wrote(100))
-    assert await due(database, one) == NOON + timedelta(seconds=10)
+    assert await due(database, one) == NOON + 100 * PAUSE
 
 
 async def test_nor_is_it_measured_without_pause_when_more_is_heard_while_it_is_measured(
@@ -165,8 +166,8 @@ async def test_nor_is_it_measured_without_pause_when_more_is_heard_while_it_is_m
         found = await store.facts_of([which], uow.session)
         await hear(service, database, one.wrote(100))
         assert not await store.settle(held, found, LATER, uow.session)
-    await handlers.measure_due(database, LATER + timedelta(seconds=9))
-    assert await due(database, one) == LATER + timedelta(seconds=10)
+    await handlers.measure_due(database, LATER + 99 * PAUSE)
+    assert await due(database, one) == LATER + 100 * PAUSE
 
 
 async def test_two_processes_share_the_work(database: Database, tenant_id: UUID) -> None:
