@@ -17,10 +17,10 @@ demo: environment ## play a lively morning beside `make run`, to be watched here
 	@exec $(PYTHON) -m deploy.simulator.demo $(ARGS)
 
 test: environment ## run all tests; ARGS="-k relay" narrows them
-	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not replicas' $(ARGS)
 
 test-kafka: environment ## run the tests that concern the broker on Apache Kafka (needs Java 17 and Maven)
-	$(PYTHON) -m deploy.local beside-kafka $(PYTHON) -m pytest -m kafka $(ARGS)
+	$(PYTHON) -m deploy.local beside-kafka $(PYTHON) -m pytest -m 'kafka or replicas' $(ARGS)
 
 bench: environment ## measure speed and size on Apache Kafka, beside a bare chain, in 8 minutes; ARGS="--only visible"
 	@$(PYTHON) -m tests.bench $(ARGS)

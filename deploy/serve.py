@@ -2,18 +2,23 @@
 
 import argparse
 import asyncio
+import gc
 import os
+import socket
+import sys
+from types import FrameType
 from typing import Final
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from deploy.processes import PROCESSES, application_of
+from shared.service import DRAIN_SECONDS, Parts
 
 HEADER_SECONDS: Final = 10
 """How long a caller may take for the head of a request, the first one's counted from when he connects."""
-GRACE_SECONDS: Final = 8
-"""How long requests under way may take to end when the process is told to stop."""
+STOP_SECONDS: Final = 10
+"""Within which a process ends that is told to stop."""
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -54,13 +59,37 @@ class PatientProtocol(HttpToolsProtocol):
             self._late = None
 
 
-def main() -> None:
+class Server(uvicorn.Server):
+    """Takes no more work of any kind from the moment it is told to stop, and has then ended well."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - so it is called
+        # As it comes, it would raise the signal once more in the end, and look like one that was killed.
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # What is there by now stays until the end: no collection needs to look at it again.
+        gc.collect()
+        gc.freeze()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # By itself the application would hear of it after the last request only.
+        self.parts.leave()
+        await super().shutdown(sockets)
+
+    @property
+    def parts(self) -> Parts:
+        parts: Parts = self.lifespan.state["parts"]
+        return parts
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.serve", description="Serves one process of Balcão.")
     parser.add_argument("process", choices=PROCESSES)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     wanted = parser.parse_args()
-    uvicorn.run(
+    config = uvicorn.Config(
         application_of(wanted.process),
         host=wanted.host,
         port=wanted.port,
@@ -74,9 +103,12 @@ def main() -> None:
         # Whoever connects may send so much before he has said who he is.
         ws_max_size=65_536,
         ws_per_message_deflate=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    server = Server(config)
+    server.run()
+    return int(not server.started or server.parts.failed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,6 +17,8 @@ from deploy.provision import ServiceDatabase
 
 HOST: Final = "127.0.0.1"
 _OTHER_PORTS: Final = {"simulator": 10, "postgres": 32, "broker": 92, "controller": 93}
+_NEXT_REPLICA: Final = 20
+"""How far the ports of a second, third and fourth of each process are from those of the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,11 @@ class Ports:
         return cls(int(text))
 
     def __getitem__(self, name: str) -> int:
-        return self.base + (PROCESSES.index(name) if name in PROCESSES else _OTHER_PORTS[name])
+        """The port of a process, of a replica of one ("routing-2") or of what else runs; raises `KeyError`."""
+        if name in _OTHER_PORTS:
+            return self.base + _OTHER_PORTS[name]
+        process, number = replica(name)
+        return self.base + PROCESSES.index(process) + _NEXT_REPLICA * (number - 1)
 
     def __iter__(self) -> Iterator[str]:
         return iter((*PROCESSES, *_OTHER_PORTS))
@@ -52,6 +58,14 @@ class Ports:
                     f"port {port}, needed by {name}, is taken{_holder(port)}; "
                     "free it, or move all ports with BALCAO_PORT_BASE"
                 )
+
+
+def replica(name: str) -> tuple[str, int]:
+    """The process that "routing-2" is one more of, and which one it is; raises `KeyError` for none that can be."""
+    process, _, number = name.partition("-")
+    if process not in PROCESSES or number not in {"", "2", "3", "4"}:
+        raise KeyError(name)
+    return process, int(number or 1)
 
 
 def free_ports() -> Ports:

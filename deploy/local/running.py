@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,14 @@ from deploy.local.brokers import BROKER_SECONDS, Apache, Broker, Embedded
 from deploy.local.demo import demo_tenant
 from deploy.local.journal import Journal
 from deploy.local.keys import Keys
-from deploy.local.plan import HOST, Ports, database_of, environment_of
+from deploy.local.plan import HOST, Ports, database_of, environment_of, replica
 from deploy.local.postgres import Postgres
 from deploy.local.simulator import Simulator
-from deploy.local.supervisor import Program, Supervisor, supervised
+from deploy.local.supervisor import Ending, Program, Supervisor, supervised
 from deploy.migrate import variable_of
 from deploy.processes import PROCESSES, REPOSITORY
 from deploy.provision import provision
-from deploy.serve import GRACE_SECONDS
+from deploy.serve import STOP_SECONDS
 from shared.bus.relay import telling_again
 
 Kind = Literal["embedded", "apache"]
@@ -32,7 +32,6 @@ Kind = Literal["embedded", "apache"]
 _MIGRATION_SECONDS: Final = 60
 _READY_SECONDS: Final = 90
 _PATIENCE_SECONDS: Final = 5
-_STOP_SECONDS: Final = GRACE_SECONDS + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,8 @@ class RunningSet:
     demo: dict[str, Any]
     """What `demo.json` holds."""
     supervisor: Supervisor
+    program: Callable[[str, Mapping[str, str]], Program]
+    """How one of a process is run, with these settings before those of the plan."""
 
     @property
     def gateway_url(self) -> str:
@@ -57,12 +58,24 @@ class RunningSet:
         return self.ports.url("simulator")
 
     def pids(self) -> dict[str, int]:
-        """The live processes by name: the six, "simulator", "postgres" and "broker"."""
+        """The live processes by name: the six, what was started beside them, "simulator", "postgres" and "broker"."""
         return self.supervisor.pids()
 
     def kill(self, name: str) -> None:
         """`kill -9` one of them; it is started again. Raises `KeyError` while it is not alive."""
         self.supervisor.kill(name)
+
+    async def start(self, name: str, environment: Mapping[str, str] | None = None) -> None:
+        """Start one more of a process ("routing-2"), or one that was stopped, and return once it is ready.
+
+        Raises `StartError`.
+        """
+        self.ports.ensure_free(name)
+        await self.supervisor.start(self.program(name, environment or {}), within=_READY_SECONDS)
+
+    async def stop(self, name: str) -> Ending:
+        """SIGTERM one of them, which is not started again; raises `KeyError` while it is not alive."""
+        return await self.supervisor.end(name)
 
 
 @contextlib.asynccontextmanager
@@ -91,16 +104,17 @@ async def running_set(
             telling = partial(_telling_again, ports, keys)
             broker: Broker = Embedded(root, ports, telling) if kafka == "embedded" else Apache(root, ports)
             await supervisor.start(await broker.program(supervisor), within=BROKER_SECONDS)
-            plans = {
-                process: {**environment_of(process, ports, keys, broker.settings), **(environment or {})}
-                for process in PROCESSES
-            }
-            programs = [_process(name, ports, plan, journal) for name, plan in plans.items()]
+
+            def program(name: str, changes: Mapping[str, str]) -> Program:
+                plan = environment_of(replica(name)[0], ports, keys, broker.settings)
+                return _process(name, ports, {**plan, **(environment or {}), **changes}, journal)
+
             simulator = Simulator(ports)
+            programs = [program(process, {}) for process in PROCESSES]
             await supervisor.start(simulator.program(), *programs, within=_READY_SECONDS)
             demo = await demo_tenant(root / "demo.json", ports.url("gateway"), keys)
             await simulator.connect(demo["channels"]["whatsapp"], keys)
-            yield RunningSet(ports, demo, supervisor)
+            yield RunningSet(ports, demo, supervisor, program)
 
 
 async def _start_postgres(supervisor: Supervisor, root: Path, ports: Ports, keys: Keys) -> None:
@@ -126,14 +140,15 @@ async def _telling_again(ports: Ports, keys: Keys) -> AsyncIterator[None]:
 
 
 def _process(name: str, ports: Ports, environment: Mapping[str, str], journal: Journal) -> Program:
+    process, _ = replica(name)
     return Program(
         name=name,
-        command=[sys.executable, "-m", "deploy.serve", name, "--host", HOST, "--port", str(ports[name])],
+        command=[sys.executable, "-m", "deploy.serve", process, "--host", HOST, "--port", str(ports[name])],
         directory=REPOSITORY,
         up=partial(_ready, name, ports.url(name), journal),
         # What a process prints is seen when it prints it.
         environment={"PYTHONUNBUFFERED": "1", **environment},
-        stop_seconds=_STOP_SECONDS,
+        stop_seconds=STOP_SECONDS,
     )
 
 

@@ -63,6 +63,16 @@ class Program:
     """What reaches it, on Linux, when the supervisor is killed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a process ended that was told to stop."""
+
+    seconds: float
+    """How long it took."""
+    code: int
+    """Its exit code, or the number of the signal that ended it, negative."""
+
+
 @contextlib.asynccontextmanager
 async def supervised(root: Path, journal: Journal) -> AsyncIterator["Supervisor"]:
     """A supervisor of the processes of `root`; what a killed one left is stopped first, and everything at the end.
@@ -128,10 +138,20 @@ class Supervisor:
         """`kill -9`; the process is started again like any that ends. Raises `KeyError` when it is not alive."""
         _send(self._alive[name], signal.SIGKILL)
 
+    async def end(self, name: str) -> Ending:
+        """Stop one process, and start it no more; raises `KeyError` when it is not alive."""
+        process = self._alive[name]
+        [(layer, kept)] = [(layer, kept) for layer in self._layers for kept in layer if kept.program.name == name]
+        await self._give_up([kept])
+        layer.remove(kept)
+        told = time.monotonic()
+        await self._end(kept.program)
+        return Ending(time.monotonic() - told, await process.wait())
+
     async def stop(self) -> None:
         """Stop everything, the last layer first; when cancelled meanwhile, kill what is left."""
         try:
-            await self._give_up()
+            await self._give_up([kept for layer in self._layers for kept in layer])
             for layer in reversed(self._layers):
                 await asyncio.gather(*(self._end(kept.program) for kept in layer))
             if self._readers:
@@ -143,9 +163,9 @@ class Supervisor:
                 reader.cancel()
             await asyncio.gather(*self._readers, return_exceptions=True)
 
-    async def _give_up(self) -> None:
-        """Start nothing any more; what runs goes on."""
-        tasks = {kept.task for layer in self._layers for kept in layer if kept.task}
+    async def _give_up(self, given_up: "Sequence[_Kept]") -> None:
+        """Start these no more; what runs goes on."""
+        tasks = {kept.task for kept in given_up if kept.task}
         # Once is not enough: clients of a broker swallow a cancellation that finds them closing.
         while tasks := {task for task in tasks if not task.done()}:
             for task in tasks:

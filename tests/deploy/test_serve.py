@@ -1,6 +1,7 @@
-"""Who connects and does not finish the head of a request is hung up on."""
+"""Who connects and does not finish the head of a request is hung up on, and a stop begins at once and ends well."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -74,3 +75,44 @@ async def test_an_answer_that_never_ends_does_not_hold_up_a_stop() -> None:
             writer.write(HEAD + b"\r\n")
             await reader.readuntil(b"here")
         writer.close()
+
+
+async def test_work_of_other_kinds_is_told_of_a_stop_before_the_last_request_has_ended() -> None:
+    told, answer = asyncio.Event(), asyncio.Event()
+
+    class Parts:
+        failed = False
+
+        def leave(self) -> None:
+            told.set()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            scope["state"]["parts"] = Parts()
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+        else:
+            await answer.wait()
+            await ANSWER(scope, receive, send)
+
+    port = free_ports()["gateway"]
+    server = serve.Server(uvicorn.Config(slow, HOST, port, http=serve.PatientProtocol, log_level="warning"))
+    async with asyncio.timeout(5):
+        running = asyncio.create_task(server.serve())
+        await until(lambda: _is(server.started))
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(HEAD + b"\r\n")
+        await until(lambda: _is(bool(server.server_state.tasks)))
+        signal.raise_signal(signal.SIGTERM)
+        await told.wait()
+        answer.set()
+        assert b"200 OK" in await reader.read()
+        # The signal is not raised again: whoever was told to stop, and did, has not failed.
+        await running
+        writer.close()
+
+
+async def _is(value: bool) -> bool:
+    return value

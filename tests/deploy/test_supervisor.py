@@ -94,6 +94,21 @@ async def test_a_process_that_does_not_stop_is_killed(tmp_path: Path) -> None:
     assert not _lives(pid)
 
 
+async def test_one_that_is_told_to_end_ends_as_it_likes_and_is_not_started_again(tmp_path: Path) -> None:
+    async with _supervised(tmp_path) as supervisor:
+        program = _shell("service", "trap 'exit 3' TERM; touch up; while :; do sleep 0.02; done", tmp_path)
+        for _ in range(2):
+            await supervisor.start(program, within=5)
+            await _until((tmp_path / "up").exists)
+            ending = await supervisor.end("service")
+            assert ending.code == 3
+            assert 0 < ending.seconds < program.stop_seconds
+            assert supervisor.pids() == {}
+            (tmp_path / "up").unlink()
+        with pytest.raises(KeyError):
+            await supervisor.end("service")
+
+
 async def test_nothing_survives_a_killed_supervisor_beyond_the_next_start(tmp_path: Path) -> None:
     killed = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", _ORPHANS, tmp_path), cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE

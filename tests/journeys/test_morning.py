@@ -9,13 +9,11 @@ import json
 import random
 import re
 import statistics
-import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +28,12 @@ from deploy.processes import PROCESSES
 from deploy.recompute import recompute
 from services.metrics.handlers import Remeasured
 from tests.journeys.access import Package, ask_oneself, code_in
+from tests.journeys.insisting import PATIENCE_SECONDS, insist, path_of
+from tests.journeys.provider import Posted, batches, ledger
 from tests.journeys.reading import Reader, gateway, reading
-from tests.journeys.whole_set import whole_set
+from tests.journeys.whole_set import kill, whole_set
 from tests.support.waiting import until
-from tests.support.whatsapp import Text, WhatsApp, text
+from tests.support.whatsapp import WhatsApp, text
 
 pytestmark = [pytest.mark.journey, pytest.mark.kafka]
 
@@ -51,7 +51,6 @@ RESOLVED = 60
 """How many conversations the agents settle; the others go on being assigned or waiting."""
 REPLIES = ("Bom dia!", "Já vejo.", "Está pronto às 15 h.")
 CAPACITY = 3
-PATIENCE_SECONDS = 120
 BEHAVIOUR = {
     "seed": 20261122,
     "time_out_share": 0.04,
@@ -76,9 +75,7 @@ MEASURED = (
 class Aftermath:
     """What the public API and the provider's own ledger tell once all has settled."""
 
-    posted_at: dict[str, float] = field(default_factory=dict)
-    """When each message was first posted."""
-    acknowledged_at: dict[str, float] = field(default_factory=dict)
+    posted: Posted = field(default_factory=Posted)
     contacts: list[dict[str, Any]] = field(default_factory=list)
     conversations: list[dict[str, Any]] = field(default_factory=list)
     messages: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -156,27 +153,6 @@ class Staff:
         self.answered.add(conversation_id)
 
 
-def path_of(conversation: Mapping[str, Any]) -> str:
-    return f"/v1/conversations/{conversation['id']}"
-
-
-async def insist(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
-    """The answer, asked for again while who should give it is away; raises `AssertionError` when it is a refusal."""
-
-    async def once() -> httpx.Response | None:
-        try:
-            answer = await ask()
-        except httpx.TransportError:
-            return None
-        away = answer.status_code in {429, 503} or answer.json().get("type") == "/problems/idempotency-in-progress"
-        return None if away else answer
-
-    found = await until(once, lambda answer: answer is not None, seconds=PATIENCE_SECONDS)
-    assert found is not None
-    assert found.is_success, f"{found.status_code} {found.text}"
-    return found
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def aftermath(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Aftermath]:
     """Every message posted twice, everyone answered, each part of the set killed meanwhile, one send in ten failing."""
@@ -222,16 +198,14 @@ async def test_messages_are_listed_by_their_dates_and_numbered_without_gaps(afte
 
 
 async def test_what_was_acknowledged_before_another_was_posted_has_the_lower_number(aftermath: Aftermath) -> None:
-    compared = 0
-    for sender, messages in aftermath.of_senders():
+    shows = 0
+    for _, messages in aftermath.of_senders():
         written = [message for message in messages if message["direction"] == "inbound"]
-        in_turn = sorted(written, key=lambda message: int(message["seq"]))
-        for earlier, later in combinations((message["provider_message_id"] for message in in_turn), 2):
-            assert aftermath.acknowledged_at[later] > aftermath.posted_at[earlier], (
-                f"{later} of {sender} was durable before {earlier} was posted, and stands after it"
-            )
-            compared += aftermath.acknowledged_at[earlier] < aftermath.posted_at[later]
-    assert compared > len(TEXTS), "too much was under way at once for the order to show"
+        in_turn = [one["provider_message_id"] for one in sorted(written, key=lambda message: int(message["seq"]))]
+        assert list(aftermath.posted.misplaced(in_turn)) == []
+        # In the opposite order they are wrong wherever one can be told from the other.
+        shows += len(list(aftermath.posted.misplaced(in_turn[::-1])))
+    assert shows > len(TEXTS), "too much was under way at once for the order to show"
 
 
 async def test_who_listens_has_counted_each_once(aftermath: Aftermath) -> None:
@@ -354,47 +328,22 @@ async def test_nothing_died_and_nothing_was_misunderstood(aftermath: Aftermath) 
 
 
 async def _post_and_kill(running: RunningSet, found: Aftermath) -> None:
-    batches = list(_batches())
+    posts = list(batches(TEXTS, random.Random(20261122)))
     # Not before messages flow, and not so late that none come after.
-    gap = len(batches) // (len(VICTIMS) + 1)
+    gap = len(posts) // (len(VICTIMS) + 1)
     kills = {gap * (turn + 1): victim for turn, victim in enumerate(VICTIMS)}
-    numbered = enumerate(batches)
+    numbered = enumerate(posts)
 
     async def post(whatsapp: WhatsApp) -> None:
         for number, batch in numbered:
             if number in kills:
-                await _kill(running, kills[number])
-            _note(batch, found.posted_at)
-            await whatsapp.deliver(*batch)
-            _note(batch, found.acknowledged_at)
+                await kill(running, kills[number])
+            await found.posted.deliver(batch, whatsapp)
             await asyncio.sleep(PACE_SECONDS)
 
     async with httpx.AsyncClient() as client, asyncio.TaskGroup() as group:
         for _ in range(CONNECTIONS):
             group.create_task(post(WhatsApp(running.demo["channels"]["whatsapp"], client)))
-
-
-async def _kill(running: RunningSet, victim: str) -> None:
-    async def alive() -> bool:
-        return victim in running.pids()
-
-    await until(alive)
-    running.kill(victim)
-
-
-def _batches() -> Iterator[Sequence[Text]]:
-    choice = random.Random(20261122)
-    texts = [*TEXTS, *TEXTS]
-    choice.shuffle(texts)
-    while texts:
-        size = choice.randint(1, 10)
-        batch, texts = texts[:size], texts[size:]
-        yield batch
-
-
-def _note(batch: Iterable[Text], moments: dict[str, float]) -> None:
-    for one in batch:
-        moments.setdefault(one.id, time.monotonic())
 
 
 def _are_reached(figures: Mapping[str, int]) -> bool:
@@ -445,7 +394,7 @@ async def _read_all(read: Reader, simulator: httpx.AsyncClient, found: Aftermath
         if conversation["assignee_id"] is None and conversation["status"] != "resolved":
             told = await read.get(f"{path_of(conversation)}/queue-position")
             found.positions[conversation["id"]] = told["position"]
-    found.sends = await _ledger(simulator)
+    found.sends = await ledger(simulator)
     found.dead_letters = await read.dead_letters()
     found.failed_raw_events = await read.items("/v1/raw-events", state="failed")
     found.figures.append(_expected_of(await read.figures()))
@@ -453,17 +402,6 @@ async def _read_all(read: Reader, simulator: httpx.AsyncClient, found: Aftermath
 
 def _expected_of(figures: Mapping[str, int]) -> dict[str, int]:
     return {name: figures[name] for name in EXPECTED}
-
-
-async def _ledger(simulator: httpx.AsyncClient) -> list[dict[str, Any]]:
-    """All that the provider accepted, in the order in which it did."""
-    sends: list[dict[str, Any]] = []
-    after: int | None = 0
-    while after is not None:
-        page = (await simulator.get("/ledger/sends", params={"after": after, "limit": 200})).json()
-        sends += page["items"]
-        after = page["next_after"]
-    return sends
 
 
 async def _measure_anew(running: RunningSet, root: Path, read: Reader, found: Aftermath) -> None:
@@ -483,7 +421,7 @@ async def _ask_for_ones_own(running: RunningSet, read: Reader, simulator: httpx.
     slug = (await read.get(f"/v1/tenants/{running.demo['tenant_id']}"))["slug"]
 
     async def code() -> str | None:
-        return code_in(send["text"] for send in await _ledger(simulator))
+        return code_in(send["text"] for send in await ledger(simulator))
 
     async with gateway(running, running.demo["admin_key"]) as client:
         return await ask_oneself(client, slug, {"identifiers": [{"kind": "phone", "value": f"+{CURIOUS}"}]}, code)

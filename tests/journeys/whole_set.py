@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deploy.local.plan import free_ports
 from deploy.local.running import Kind, RunningSet, running_set
+from tests.support.waiting import until
 
 LISTENERS = ("conversation", "routing", "metrics", "privacy")
 """The services that hear events, and so may have dead letters."""
@@ -23,3 +24,18 @@ async def whole_set(root: Path, environment: Mapping[str, str] | None = None) ->
         root, free_ports().base, kafka=kafka, environment={**_HASTE, **(environment or {})}
     ) as running:
         yield running
+
+
+async def pid_of(running: RunningSet, name: str) -> int:
+    """The number of one of its processes, as soon as it lives."""
+
+    async def look() -> int:
+        return running.pids().get(name, 0)
+
+    return await until(look)
+
+
+async def kill(running: RunningSet, victim: str) -> None:
+    """`kill -9` one of its processes, as soon as it lives."""
+    await pid_of(running, victim)
+    running.kill(victim)

@@ -1,0 +1,37 @@
+"""Figures, their targets and how they are shown."""
+
+from math import isnan
+
+from tests.bench.figures import Figure, Target, as_json, percentile, table
+
+LEAST = Target(0.4, at_least=True, of_bare=True)
+RATE = Figure("rate", "messages", 1200, "/s", LEAST, "bare-rate")
+BARE = Figure("bare-rate", "bare: messages", 3000, "/s")
+WAIT = Figure("wait-p99", "wait", 120.5, "ms", Target(100))
+
+
+def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed() -> None:
+    assert percentile(range(1, 201), 99) == 198
+    assert percentile([3, 1, 2], 50) == 2
+    assert percentile([7], 99) == 7
+    assert isnan(percentile([], 50))
+
+
+def test_a_target_of_the_bare_chain_is_met_by_the_ratio() -> None:
+    assert LEAST.met(1200, 3000) is True
+    assert LEAST.met(1199, 3000) is False
+    assert LEAST.met(1200, None) is None
+    assert Target(100).met(100, None) is True
+
+
+def test_the_table_shows_each_figure_with_its_target_and_the_bare_one_beside_it() -> None:
+    _, rate, wait = table([RATE, WAIT, BARE])
+    assert rate.split() == ["messages", "1,200", "/s", "≥", "0.4", "×", "bare", "3,000", "0.40", "met"]
+    assert wait.split() == ["wait", "120", "ms", "≤", "100", "MISSED"]
+
+
+def test_the_file_keeps_all_figures_by_name() -> None:
+    kept = as_json([RATE, WAIT, BARE])
+    assert kept["rate"] == {"value": 1200, "unit": "/s", "target": "≥ 0.4 × bare", "met": True, "baseline": 3000}
+    assert kept["wait-p99"] == {"value": 120.5, "unit": "ms", "target": "≤ 100", "met": False, "baseline": None}
+    assert kept["bare-rate"]["target"] is None
