@@ -62,7 +62,7 @@ async def append_held_echo(job: AppendEcho, uow: UnitOfWork) -> None:
 
 
 async def _append(events: Sequence[MessageReceived], uow: UnitOfWork, *, holds: bool) -> None:
-    events = await _not_yet_appended(events, uow)
+    events, parked = await _not_yet_appended(events, uow)
     if not events:
         return
     contacts = await _recognise_senders(events, uow)
@@ -73,6 +73,9 @@ async def _append(events: Sequence[MessageReceived], uow: UnitOfWork, *, holds: 
     for event in events:
         arrivals.add(event, _thread_key(event, contacts))
     await arrivals.write()
+    # What is held elsewhere may be changed meanwhile; what has just come, by nothing that came later.
+    if parked or not holds:
+        await store.apply_parked(arrivals.messages, uow.session)
 
 
 class _Arrivals:
@@ -83,7 +86,7 @@ class _Arrivals:
         self._uow = uow
         self._new: dict[UUID, Thread] = {}
         self._changed: dict[UUID, Thread] = {}
-        self._messages: list[NewMessage] = []
+        self.messages: list[NewMessage] = []
 
     def add(self, event: MessageReceived, key: ThreadKey) -> None:
         thread = self._thread_for(event, key)
@@ -107,7 +110,7 @@ class _Arrivals:
             reply_to=event.reply_to,
             sent_at=event.sent_at,
         )
-        self._messages.append(message)
+        self.messages.append(message)
         author = "contact" if event.direction == "inbound" else None
         self._uow.emit(message_added(message, thread, author_kind=author), caused_by=event)
 
@@ -156,8 +159,7 @@ class _Arrivals:
         if self._changed:
             changed = sorted(self._changed.values(), key=lambda thread: thread.id)
             await store.change_conversations(changed, session)
-        await store.add_messages(self._messages, now, session)
-        await store.apply_parked(self._messages, session)
+        await store.add_messages(self.messages, now, session)
 
 
 async def edit_messages(events: Sequence[MessageEdited], uow: UnitOfWork) -> None:
@@ -226,12 +228,13 @@ async def learn_addresses(events: Sequence[AddressChanged], uow: UnitOfWork) -> 
         await store.answer_to(reached, uow.session)
 
 
-async def _not_yet_appended(events: Sequence[MessageReceived], uow: UnitOfWork) -> list[MessageReceived]:
+async def _not_yet_appended(events: Sequence[MessageReceived], uow: UnitOfWork) -> tuple[list[MessageReceived], bool]:
+    """Those that are not in the history yet, each once; and whether anything was told of them before they came."""
     first: dict[MessageKey, MessageReceived] = {}
     for event in events:
         first.setdefault(_message_key(event, event.provider_message_id), event)
-    known = await store.known_messages(list(first), uow.session)
-    return [event for key, event in first.items() if key not in known]
+    known, parked = await store.known_messages(list(first), uow.session)
+    return [event for key, event in first.items() if key not in known], bool(parked)
 
 
 async def _hold_echoes(
@@ -256,7 +259,7 @@ async def _hold_echoes(
 
 async def _recognise_senders(events: Sequence[MessageReceived], uow: UnitOfWork) -> dict[tuple[UUID, str], UUID]:
     """Each sender's contact, by tenant and sender_ref; who is not known yet becomes known."""
-    known = await _known(events, [event.sender for event in events], uow)
+    known = await _known(events, [event.sender for event in events], uow, unless_all=True)
     contacts: dict[tuple[UUID, str], UUID] = {}
     people: list[dict[str, Any]] = []
     addresses: list[dict[str, Any]] = []
@@ -280,15 +283,26 @@ async def _recognise_senders(events: Sequence[MessageReceived], uow: UnitOfWork)
 
 
 async def _known(
-    events: Sequence[FromChannel], addresses: Sequence[Sequence[Address]], uow: UnitOfWork
+    events: Sequence[FromChannel],
+    addresses: Sequence[Sequence[Address]],
+    uow: UnitOfWork,
+    *,
+    unless_all: bool = False,
 ) -> dict[AddressKey, Holder]:
-    """Who holds these addresses and their other spellings; nobody else may add them until the transaction ends."""
+    """Who holds these addresses and their other spellings; nobody else may add them until the transaction ends.
+
+    With `unless_all` others may, if all of them are held as they are spelt: an address that is held stays so.
+    """
     spelt = {
         AddressKey(event.tenant_id, event.channel_id, address.kind, spelling)
         for event, those in zip(events, addresses, strict=True)
         for address in those
         for spelling in candidates(address.kind, address.value)
     }
+    if unless_all:
+        known = await store.known_addresses(list(spelt), uow.session)
+        if not any(_unheld(event, those, known) for event, those in zip(events, addresses, strict=True)):
+            return known
     await store.hold_addresses(spelt, uow.session)
     return await store.known_addresses(list(spelt), uow.session)
 

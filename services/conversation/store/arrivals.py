@@ -185,8 +185,12 @@ UPDATE conversations AS c SET answer_to = held.addresses FROM held WHERE c.id = 
 
 _KEYS = Rowset("wanted", tenant_id="uuid", channel_id="uuid", provider_message_id="text")
 _KNOWN_MESSAGES = Statement(f"""
-SELECT m.tenant_id, m.channel_id, m.provider_message_id
-FROM {_KEYS} JOIN messages m USING (tenant_id, channel_id, provider_message_id)
+WITH wanted AS MATERIALIZED (SELECT * FROM {_KEYS})
+SELECT tenant_id, channel_id, provider_message_id, false AS parked
+FROM wanted JOIN messages m USING (tenant_id, channel_id, provider_message_id)
+UNION ALL
+SELECT tenant_id, channel_id, provider_message_id, true
+FROM wanted JOIN parked_changes p USING (tenant_id, channel_id, provider_message_id)
 """)
 
 _NEW_MESSAGES = Rowset(
@@ -345,8 +349,12 @@ async def take_echo(tenant_id: UUID, event_id: UUID, session: AsyncSession) -> M
     return MessageReceived.from_wire(record.headers, record.value)
 
 
-async def known_messages(keys: Iterable[MessageKey], session: AsyncSession) -> set[MessageKey]:
-    return {MessageKey(*row) for row in await session.execute(_KNOWN_MESSAGES, _KEYS.of(keys))}
+async def known_messages(keys: Iterable[MessageKey], session: AsyncSession) -> tuple[set[MessageKey], set[MessageKey]]:
+    """Those of these messages that are there, and those of which something was told before they came."""
+    known: tuple[set[MessageKey], set[MessageKey]] = set(), set()
+    for *key, parked in await session.execute(_KNOWN_MESSAGES, _KEYS.of(keys)):
+        known[parked].add(MessageKey(*key))
+    return known
 
 
 async def add_conversations(new: Iterable[Thread], now: datetime, session: AsyncSession) -> None:
