@@ -10,7 +10,6 @@ from typing import Any, cast
 import orjson
 import structlog
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -148,6 +147,9 @@ def start_tracing(service: str, share: float, endpoint: str | None, *, trusting:
         resource=Resource.create({"service.name": f"balcao-{service}"}),
     )
     if endpoint:
+        # Only where it is used, for what it brings along takes more memory than all of the rest of tracing.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=5)))
     _tracer = provider.get_tracer("balcao")
     return provider

@@ -125,9 +125,14 @@ class Publisher:
             max_request_size=RECORD_BYTES,
             linger_ms=0,
         )
+        starting = asyncio.create_task(producer.start())
         try:
-            await producer.start()
+            await asyncio.shield(starting)
         except BaseException:
+            # Given up in the middle, it would leave a connection that nobody closes.
+            await asyncio.wait([starting], timeout=CLOSE_SECONDS)
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
             await _end(producer)
             raise
         BROKER_CONTACT.set(1)

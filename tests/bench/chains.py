@@ -83,6 +83,12 @@ class Chain:
         async with connected(self.admin_url, self.stored.database) as connection:
             return await _count(self.stored, since, connection)
 
+    async def made_since(self, since: UUID) -> dict[str, float]:
+        """When the history made each message of this id or a later one, as its id tells; by the provider's id."""
+        query = f"SELECT provider_message_id, id FROM {self.stored.table} WHERE id >= $1"
+        async with connected(self.admin_url, self.stored.database) as connection:
+            return {name: (id_.int >> 80) / 1000 for name, id_ in await connection.fetch(query, since)}
+
     async def done(self, count: int, since: UUID, *, within: float) -> float:
         """The moment when everyone is done with so many messages since then; raises `TimeoutError`."""
         async with asyncio.timeout(within):

@@ -5,7 +5,7 @@ from typing import Final
 
 from tests.bench.figures import Figure
 from tests.bench.setting import Setting
-from tests.bench.steps import assignments, costs, saturation, waits
+from tests.bench.steps import assignments, costs, saturation, steady, waits
 
 STEPS: Final[Mapping[str, Callable[[Setting], Awaitable[list[Figure]]]]] = {
     "memory": costs.idle_memory,
@@ -14,6 +14,7 @@ STEPS: Final[Mapping[str, Callable[[Setting], Awaitable[list[Figure]]]]] = {
     "sustained": saturation.sustained,
     "webhooks": waits.webhooks,
     "visible": waits.visible,
+    "steady": steady.steady,
     "assigned": assignments.assigned,
     "conversations": assignments.conversations,
     "alone": saturation.alone,
