@@ -26,7 +26,7 @@ ROOM: Final = {"GATEWAY_REQUESTS_PER_MINUTE_AND_KEY": "600000", "GATEWAY_REQUEST
 _AGENT: Final[Mapping[str, str]] = {"name": "Agent", "role": "agent"}
 _AGENTS: Final = 50
 _CAPACITY: Final = 100
-_CONNECTIONS: Final = 64
+_CONNECTIONS: Final = 192
 _FOLLOW_SECONDS: Final = 30
 
 
