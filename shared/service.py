@@ -30,7 +30,7 @@ from shared.http.edge import HEALTH, Desk, Door, RequestEdge
 from shared.http.health import Readiness, health
 from shared.http.idempotency import Answers
 from shared.http.problems import answer_with_problems
-from shared.jobs import Does, Worker, measure_backlog, sweep
+from shared.jobs import Does, Worker, measure_jobs, sweep
 from shared.personal import BlindIndex, Sealer, redact
 from shared.personal.redaction import learn_columns
 from shared.rights import Depositor, scheduling
@@ -182,7 +182,7 @@ class Service(Generic[S]):
                 parts.start(consumer.run, leave=consumer.leave)
             if "jobs" in settings.parts:
                 parts.start(partial(sweep, database, settings))
-                parts.start(partial(measure_backlog, database))
+                parts.start(partial(measure_jobs, database))
                 parts.start(worker.run, leave=worker.leave)
             log.info("started", parts=sorted(settings.parts))
             yield parts

@@ -17,8 +17,6 @@ from shared.http import Caller, Forbidden, Unauthorized, Unavailable
 
 READY_SECONDS: Final = 5
 """How long a client waits while a gateway that has just begun reads up to the present."""
-SEND_SECONDS: Final = 30
-"""How long a client may take nothing of what is sent to him."""
 RETRY_SECONDS: Final = 2
 """When a client that was cut off should come back."""
 

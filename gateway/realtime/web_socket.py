@@ -9,10 +9,11 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.requests import Request
 from starlette.websockets import WebSocketState
 
-from gateway.realtime.realtime import SEND_SECONDS, Realtime, first_of
+from gateway.realtime.realtime import Realtime, first_of
 from gateway.realtime.stream import FellBehindError, Stream
 from shared.http import Caller, Problem, Unauthorized, Unavailable, bearer
 from shared.http.problems import as_problem
+from shared.http.streams import SEND_SECONDS
 
 log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.bus.kafka import BrokerAwayError, Publisher
 from shared.bus.retry import wait_before
-from shared.db import Database, Statement, is_outage
+from shared.db import Database, Statement, is_outage, measure_backlog
 from shared.events import Record
 from shared.events.base import SHARDS
 from shared.telemetry import EVENTS_PUBLISHED, OUTBOX_OLDEST, OUTBOX_ROWS, PUBLISH_FAILURES, describe
@@ -79,7 +79,7 @@ class Relay:
         """Publish until cancelled; neither a broker nor a database that is away ends it."""
         failures = 0
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._measure())
+            group.create_task(measure_backlog(_DEPTH, OUTBOX_ROWS, OUTBOX_OLDEST, self._database, every=GAUGE_SECONDS))
             while True:
                 try:
                     published = await self.publish_some()
@@ -113,19 +113,6 @@ class Relay:
         lively = time.monotonic() < self._lively_until
         if await self._database.said.rest(LIVELY_SECONDS if lively else self._idle):
             self._lively_until = time.monotonic() + MOMENT_SECONDS
-
-    async def _measure(self) -> None:
-        while True:
-            try:
-                async with self._database.engine.connect() as connection:
-                    rows, seconds = (await connection.execute(_DEPTH)).one()
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-            else:
-                OUTBOX_ROWS.set(rows)
-                OUTBOX_OLDEST.set(float(seconds))
-            await asyncio.sleep(GAUGE_SECONDS)
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """The service's own database: transactions, what they say, and what they leave for later."""
 
+from shared.db.backlog import measure_backlog
 from shared.db.database import Database, is_conflict, is_outage, is_unique_violation
 from shared.db.group_commit import GroupCommit, TooBusyError
 from shared.db.locks import hold_names
@@ -27,6 +28,7 @@ __all__ = [
     "is_conflict",
     "is_outage",
     "is_unique_violation",
+    "measure_backlog",
     "new_metadata",
     "tenant_policy",
 ]

@@ -1,10 +1,8 @@
 """How much is due and not being done, measured for whoever has to see it grow."""
 
-import asyncio
-
 from sqlalchemy import text
 
-from shared.db import Database, is_outage
+from shared.db import Database, measure_backlog
 from shared.telemetry import JOBS_DUE, JOBS_OLDEST
 
 EVERY_SECONDS = 15
@@ -15,16 +13,6 @@ WHERE due_at <= now() AND (lease_until IS NULL OR lease_until < now())
 """)
 
 
-async def measure_backlog(database: Database) -> None:
+async def measure_jobs(database: Database) -> None:
     """Measure the jobs of a database until cancelled; while it is away, what was measured last stands."""
-    while True:
-        try:
-            async with database.engine.connect() as connection:
-                jobs, seconds = (await connection.execute(_DUE)).one()
-        except Exception as failure:
-            if not is_outage(failure):
-                raise
-        else:
-            JOBS_DUE.set(jobs)
-            JOBS_OLDEST.set(float(seconds))
-        await asyncio.sleep(EVERY_SECONDS)
+    await measure_backlog(_DUE, JOBS_DUE, JOBS_OLDEST, database, every=EVERY_SECONDS)

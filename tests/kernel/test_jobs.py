@@ -16,7 +16,7 @@ from shared.bus.retry import Poison
 from shared.db import JOBS, Database, DeadLetter, Job, UnitOfWork
 from shared.db.tables import Claimed, KeptAnswer, Published, Waiting
 from shared.ids import earliest_id, new_id
-from shared.jobs import Again, Does, Outside, Worker, measure_backlog, sweep
+from shared.jobs import Again, Does, Outside, Worker, measure_jobs, sweep
 from shared.jobs.worker import AT_ONCE, ATTEMPTS
 from shared.settings import ServiceSettings
 from tests.support.events import message_received
@@ -540,7 +540,7 @@ async def test_what_is_due_and_not_being_done_is_measured(database: Database, te
         await uow.session.execute(under_way)
         later = update(Waiting).where(Waiting.key == "1").values(due_at=now + timedelta(minutes=1))
         await uow.session.execute(later)
-    measuring = asyncio.create_task(measure_backlog(database))
+    measuring = asyncio.create_task(measure_jobs(database))
 
     async def measured() -> tuple[float | None, float | None]:
         return REGISTRY.get_sample_value("balcao_jobs_due"), REGISTRY.get_sample_value("balcao_jobs_oldest_seconds")
