@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 import structlog
@@ -41,9 +41,13 @@ log = structlog.get_logger()
 Handler = Callable[[Sequence[Any], UnitOfWork], Awaitable[None]]
 """`async def append_messages(events: Sequence[MessageReceived], uow)`: takes a set, works in sets, never commits."""
 
+_Record: TypeAlias = ConsumerRecord[bytes, bytes]
 Hears = Mapping[type[Event], Sequence[Handler]]
 
 POLL_SECONDS = 0.5
+MORE_SECONDS = 0.01
+"""How long is waited for what came while a batch was handled; a broker that has it answers sooner."""
+AT_ONCE_SECONDS = 0.001
 COMMIT_SECONDS = 1.0
 
 _CLAIM = Statement("""
@@ -136,10 +140,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _consume(self, kafka: AIOKafkaConsumer) -> None:
         life = await self._life(kafka)
+        behind = False
         while self._goes_on:
-            records = await kafka.getmany(
-                timeout_ms=int(self._patience() * 1000), max_records=self._settings.consume_max_records
-            )
+            records = await self._poll(kafka, behind=behind)
             if records and await self._life(kafka) != life:
                 # Of the new log these are not the first: with them, later events would overtake earlier ones.
                 log.warning("the broker began anew; everything is read again")
@@ -155,8 +158,25 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._commit()
             if records:
                 # What comes meanwhile is handled together, at the price of one.
-                await asyncio.sleep(polled_at + self._settings.gather_seconds - time.monotonic())
+                left = polled_at + self._settings.gather_seconds - time.monotonic()
+                behind = left <= 0
+                await asyncio.sleep(left)
         await self._commit(at_once=True)
+
+    async def _poll(self, kafka: AIOKafkaConsumer, *, behind: bool) -> Mapping[TopicPartition, Sequence[_Record]]:
+        """What is there; to whoever is behind, all that came while he was busy.
+
+        The client asks ahead, once: what it has is what came first after the last batch was taken, and no more.
+        """
+        most, began = self._settings.consume_max_records, time.monotonic()
+        records: Mapping[TopicPartition, Sequence[_Record]] = await kafka.getmany(
+            timeout_ms=int(self._patience() * 1000), max_records=most
+        )
+        missing = most - sum(map(len, records.values()))
+        if not (records and behind and missing and time.monotonic() - began < AT_ONCE_SECONDS):
+            return records
+        more = await kafka.getmany(timeout_ms=int(MORE_SECONDS * 1000), max_records=missing)
+        return {place: [*records.get(place, ()), *more.get(place, ())] for place in {**records, **more}}
 
     async def _life(self, kafka: AIOKafkaConsumer) -> frozenset[str]:
         """Of a broker that forgets, the life it is in: positions mean nothing in another one."""
@@ -380,9 +400,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 async def give(hears: Hears, events: Sequence[Event], uow: UnitOfWork) -> None:
-    """Let every handler of each event do its work, in waves."""
-    for wave in waves(events, key=lambda event: (event.topic(), event.key), kind=type):
-        for handler in hears[type(wave[0])]:
+    """Let every handler of each event do its work, in waves: of one type, or of several with the same handlers."""
+
+    def handlers(event: Event) -> tuple[Handler, ...]:
+        return tuple(hears[type(event)])
+
+    for wave in waves(events, key=lambda event: (event.topic(), event.key), kind=handlers):
+        for handler in handlers(wave[0]):
             await handler(wave, uow)
 
 

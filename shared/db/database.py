@@ -13,13 +13,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.db.bell import Bell
-from shared.db.statements import TENANTS, Session
+from shared.db.statements import PLANS, TENANTS, Session
 from shared.db.unit_of_work import UnitOfWork
 from shared.telemetry import current_trace
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 15
 POOL_WAIT_SECONDS = 5
+PLANS_SECONDS = 15
+"""For how long a connection keeps its plans: they suit tables as large as these were when they were made."""
 
 # Classes and codes of SQLSTATE after which the same work may succeed: connection lost, rollback forced by others
 # (40: deadlock, serialisation), lock not available, out of resources, server shutting down, idle transaction ended,
@@ -30,12 +32,15 @@ _PASSING = ("08", "40", "53", "57P", "55P03", "25P03", "25006")
 class Database:
     """The one database of a service."""
 
-    def __init__(self, url: str, *, pool: int, application: str) -> None:
+    def __init__(self, url: str, *, pool: int, application: str, plans_seconds: float = PLANS_SECONDS) -> None:
+        self._plans_seconds = plans_seconds
         self.engine: AsyncEngine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
             pool_size=pool,
             max_overflow=0,
             pool_timeout=POOL_WAIT_SECONDS,
+            # The connection that was used last is the warmest: what it needs is in the processor's caches.
+            pool_use_lifo=True,
             # Errors would quote the parameters, and parameters are what people wrote.
             hide_parameters=True,
             connect_args={
@@ -46,6 +51,8 @@ class Database:
                     "lock_timeout": "2s",
                     "idle_in_transaction_session_timeout": "10s",
                     "jit": "off",
+                    # To plan a statement for its values costs more than most of them do.
+                    "plan_cache_mode": "force_generic_plan",
                 },
             },
         )
@@ -80,7 +87,7 @@ class Database:
             yield session
 
     def _session(self) -> Session:
-        return Session(self.engine, expire_on_commit=False, autoflush=False)
+        return Session(self.engine, expire_on_commit=False, autoflush=False, info={PLANS: self._plans_seconds})
 
     async def close(self) -> None:
         await self.engine.dispose()

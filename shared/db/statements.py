@@ -1,6 +1,7 @@
 """Statements written in SQL, which go to the driver past the layers that other queries need."""
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -19,11 +20,15 @@ from shared.db.tables import TENANTS_SETTING
 _NAME: Final = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 _BEGIN: Final = f"BEGIN; SET LOCAL {TENANTS_SETTING} = '{{}}'"
 """In one round trip, which leaves no place for parameters: tenants are UUIDs, whose text holds nothing else."""
+_PLAN_ANEW: Final = "DISCARD PLANS; "
+_PLANNED_AT: Final = "planned_at"
 _LOST: Final = "SELECT"
 """On a connection that was lost it raises what tells of it, and makes the pool let go of all of its time."""
 _DRIVER: Final = "driver"
 TENANTS: Final = "tenants"
 """Under which a session's `info` holds the tenants that it sees."""
+PLANS: Final = "plans"
+"""And the seconds for which its connection keeps the plans it made."""
 
 
 class Statement(TextClause):
@@ -99,13 +104,21 @@ def _begin(session: SyncSession, transaction: SessionTransaction, connection: Co
     driver = pooled.driver_connection
     try:
         # By itself it begins with the first statement that goes through it, and ours do not.
-        await_(driver.execute(_BEGIN.format(session.info.get(TENANTS, ""))))
+        await_(driver.execute(_plans(session, connection) + _BEGIN.format(session.info.get(TENANTS, ""))))
         pooled.dbapi_connection._transaction = _Began(driver)  # noqa: SLF001 - there is no public way
     except Exception:
         if driver.is_closed():
             connection.exec_driver_sql(_LOST)
         raise
     session.info[_DRIVER] = driver
+
+
+def _plans(session: SyncSession, connection: Connection) -> str:
+    now, known = time.monotonic(), connection.info
+    if now - known.setdefault(_PLANNED_AT, now) < session.info[PLANS]:
+        return ""
+    known[_PLANNED_AT] = now
+    return _PLAN_ANEW
 
 
 @event.listens_for(SyncSession, "after_transaction_end")

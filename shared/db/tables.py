@@ -66,10 +66,10 @@ def tenant_policy(table: str, column: str = "tenant_id", *, ownerless: bool = Fa
 
     Where rows may be `ownerless`, they can be written by all and are seen by none.
     """
-    # A subquery of its own is evaluated once a statement, not once a row.
-    allowed = (
-        f"{column} = ANY ((SELECT string_to_array(current_setting('{TENANTS_SETTING}', true), ',')::uuid[])::uuid[])"
-    )
+    # A subquery of its own is evaluated once a statement, not once a row. And no index is chosen by the policy: each
+    # query names its tenants itself, and by an array of unknown length all indexes would look equally bad.
+    visible = f"(SELECT string_to_array(current_setting('{TENANTS_SETTING}', true), ',')::uuid[])::uuid[]"
+    allowed = f"coalesce({column} = ANY ({visible}), false)"
     written = f"{column} IS NULL OR {allowed}" if ownerless else allowed
     return [
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",

@@ -1,6 +1,7 @@
 """Transactions: all or nothing, in the order of their commits, for their own tenants only."""
 
 import asyncio
+import importlib
 import random
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +15,7 @@ import pytest
 import pytest_asyncio
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy import ARRAY, Column, Connection, MetaData, Table, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
@@ -21,7 +23,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.local.plan import HOST
 from deploy.processes import PROCESSES, folder_of
-from shared.db import Database, GroupCommit, Job, TooBusyError, is_conflict, is_outage, is_unique_violation
+from shared.db import Database, GroupCommit, Job, Statement, TooBusyError, is_conflict, is_outage, is_unique_violation
 from shared.db.migrations import current, newest, upgrade
 from shared.db.tables import Claimed, Kernel, Waiting
 from shared.ids import new_id
@@ -246,6 +248,55 @@ class TestMigrations:
             assert await current(connection) == newest(folder_of(process)) != frozenset()
         await database.close()
 
+    async def test_policies_that_would_choose_an_index_are_changed(self, machine: Machine) -> None:
+        visible = "(SELECT string_to_array(current_setting('app.tenants', true), ',')::uuid[])::uuid[]"
+
+        def change(connection: Connection) -> None:
+            migrations = importlib.import_module("shared.db.versions.kernel_0002_policies")
+            with Operations.context(MigrationContext.configure(connection)):
+                migrations.upgrade()
+
+        engine = create_async_engine(owner_url(machine, "ingest").replace("postgresql:", "postgresql+asyncpg:"))
+        async with engine.connect() as connection:
+            await connection.execute(text("CREATE TABLE of_old (tenant_id uuid)"))
+            await connection.execute(text(f"CREATE POLICY tenants ON of_old USING (tenant_id = ANY ({visible}))"))
+            await connection.run_sync(change)
+            policies = await connection.execute(text("SELECT pg_get_expr(polqual, polrelid) FROM pg_policy"))
+            assert {policy.partition("(")[0] for policy in policies.scalars()} == {"COALESCE"}
+            await connection.rollback()
+        await engine.dispose()
+
+
+class TestPlans:
+    async def test_a_statement_is_planned_without_its_values(self, database: Database, tenant_id: UUID) -> None:
+        looks = Statement("SELECT count(*) FROM raw_events WHERE tenant_id = :tenant")
+        made = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE :like"
+        async with database.unit_of_work([tenant_id]) as uow:
+            for _ in range(3):
+                await uow.session.execute(looks, {"tenant": tenant_id})
+            plans = await uow.session.execute(text(made), {"like": "SELECT count(*) FROM raw_events%"})
+            assert plans.all() == [(3, 0)]
+
+    async def test_no_index_is_chosen_by_whose_rows_may_be_seen(self, database: Database, tenant_id: UUID) -> None:
+        async with database.unit_of_work([tenant_id]) as uow:
+            await uow.session.execute(text("SET LOCAL enable_seqscan = off"))
+            plan = "\n".join(await uow.session.scalars(text("EXPLAIN SELECT body FROM raw_events")))
+            assert "Seq Scan" in plan
+            assert "Filter: COALESCE" in plan
+
+    @pytest.mark.parametrize(("seconds", "begins"), [(0, "DISCARD PLANS; BEGIN;"), (60, "BEGIN;")])
+    async def test_plans_are_made_anew_after_a_while(
+        self, machine: Machine, database: Database, seconds: float, begins: str
+    ) -> None:
+        planning = Database(machine.url("ingest"), pool=2, application="plans", plans_seconds=seconds)
+        async with planning.unit_of_work(()) as uow:
+            raw = await (await uow.session.connection()).get_raw_connection()
+            pid = cast("Any", raw.driver_connection).get_server_pid()
+            async with database.unit_of_work(()) as looking:
+                said_last = text("SELECT query FROM pg_stat_activity WHERE pid = :pid")
+                assert str(await looking.session.scalar(said_last, {"pid": pid})).startswith(begins)
+        await planning.close()
+
 
 class TestFailures:
     async def fail(self, database: Database, *statements: str, pause: float = 0) -> DBAPIError:
@@ -339,10 +390,12 @@ class TestGroupCommit:
         def __init__(self) -> None:
             self.tries = 0
             self.groups: list[list[str]] = []
+            self.begun = asyncio.Event()
             self.open = asyncio.Event()
             self.failure: Exception | None = None
 
         async def write(self, items: Sequence[str]) -> None:
+            self.begun.set()
             await self.open.wait()
             self.tries += 1
             if self.failure:
@@ -358,14 +411,23 @@ class TestGroupCommit:
         book = self.Book()
         commit = GroupCommit(book.write, at_once=100, waiting=100)
         tasks = self.begin(commit, ["a"])
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await book.begun.wait()
         tasks += self.begin(commit, ["b", "c"], ["d"], ["e"])
         await asyncio.sleep(0)
         assert not any(task.done() for task in tasks)
         book.open.set()
         await asyncio.gather(*tasks)
         assert book.groups == [["a"], ["b", "c", "d", "e"]]
+
+    async def test_who_comes_right_after_the_first_shares_his(self) -> None:
+        book = self.Book()
+        book.open.set()
+        commit = GroupCommit(book.write, at_once=100, waiting=100)
+        tasks = self.begin(commit, ["a"])
+        await asyncio.sleep(0)
+        tasks += self.begin(commit, ["b"])
+        await asyncio.gather(*tasks)
+        assert book.groups == [["a", "b"]]
 
     async def test_one_callers_fault_is_his_alone(self) -> None:
         book = self.Book()
