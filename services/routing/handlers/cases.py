@@ -29,9 +29,11 @@ async def open_cases(events: Sequence[ConversationOpened], uow: UnitOfWork) -> N
 
 async def note_messages(events: Sequence[MessageAdded], uow: UnitOfWork) -> None:
     """A customer who writes waits for an answer; he may be told something at once."""
-    dispatch, heard = await _hear(
-        events, lambda case, event: written(case, event.direction, event.author_kind, event.sent_at), uow
-    )
+
+    def decide(case: Case, event: MessageAdded) -> Case:
+        return written(case, event.direction, event.author_kind, event.sent_at)
+
+    dispatch, heard = await _hear(events, decide, uow, marks_all=False)
     await decide_replies([event for event in heard if event.direction == "inbound"], dispatch, uow)
     await dispatch.settle()
 
@@ -54,17 +56,25 @@ async def close_cases(events: Sequence[ConversationResolved], uow: UnitOfWork) -
     await dispatch.settle()
 
 
-async def _hear(events: Sequence[E_], decide: Callable[[Case, E_], Case], uow: UnitOfWork) -> tuple[Dispatch, list[E_]]:
-    """Each case as it is decided, and the events that counted: older ones than the latest of a case change nothing."""
+async def _hear(
+    events: Sequence[E_], decide: Callable[[Case, E_], Case], uow: UnitOfWork, *, marks_all: bool = True
+) -> tuple[Dispatch, list[E_]]:
+    """Each case as it is decided, and the events that counted: older ones than the latest of a case change nothing.
+
+    Unless it `marks_all`, an event that changes nothing leaves no mark of when it was told either.
+    """
     dispatch = await Dispatch.begin({event.tenant_id for event in events}, uow)
     cases = await store.cases(events, uow.session)
     heard: list[E_] = []
     for event in events:
         at = event.envelope.occurred_at
-        before = cases.get(event.conversation_id) or first_heard(event, at)
+        known = cases.get(event.conversation_id)
+        before = known or first_heard(event, at)
         if at < before.told_at:
             continue
-        after = replace(decide(before, event), told_at=at)
+        after = decide(before, event)
+        if marks_all or after is not known:
+            after = replace(after, told_at=at)
         cases[event.conversation_id] = dispatch.put(before, after, cause=event)
         heard.append(event)
     return dispatch, heard

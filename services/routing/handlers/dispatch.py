@@ -45,7 +45,8 @@ class Dispatch:
     def put(self, before: Case, after: Case, *, unaccepted: str = "withdrawn", cause: Event | None = None) -> Case:
         """From `before` a case becomes `after`; its offer, if it ends without being accepted, is `unaccepted`.
 
-        If it waits from now on, it does so since the latest thing heard of it. Returns it as it is then.
+        If it waits from now on, it does so since the latest thing heard of it. Returns it as it is then; the very case
+        that it was is not written.
         """
         if after.in_line and after.queued_at is None:
             after = replace(after, queue_id=None, queued_at=after.told_at)
@@ -96,7 +97,8 @@ class Dispatch:
         return offered_to(case, server.id, self._uow.new_id())
 
     async def _write(self) -> None:
-        changes = list(self._changes.values())
+        changes = [change for change in self._changes.values() if change.after is not change.before]
+        self._changes.clear()
         if not changes:
             return
         session = self._uow.session
@@ -108,7 +110,6 @@ class Dispatch:
         for change in changes:
             for event in told(change):
                 self._uow.emit(event, caused_by=self._causes.get(change.after.conversation_id))
-        self._changes.clear()
 
     async def _write_offers(self, changes: Sequence[Change]) -> None:
         if ended := [over for change in changes if (over := change.ended_offer)]:

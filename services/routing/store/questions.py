@@ -9,9 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing.domain import OPEN
 from services.routing.models import Agent, AutoReplies, BusinessHours, Case, Offer, Queue, Tenant
+from shared.db import Statement
 
 _HANDLED = 100
 """How many conversations tell how long one takes."""
+
+_REPLYING = Statement("""
+SELECT tenant_id FROM auto_replies WHERE tenant_id = ANY (CAST(:tenants AS uuid[])) AND (greeting OR out_of_hours)
+""")
 
 
 async def waiting(tenant_id: UUID, session: AsyncSession) -> tuple[int, datetime | None]:
@@ -142,9 +147,13 @@ async def auto_replies(tenant_id: UUID, session: AsyncSession) -> AutoReplies | 
 
 async def replying_tenants(tenants: Iterable[UUID], session: AsyncSession) -> dict[UUID, tuple[Tenant, AutoReplies]]:
     """Those of these tenants that let Balcão say something by itself."""
+    # Asked for each batch of messages, and mostly there is none.
+    replying = list(await session.scalars(_REPLYING, {"tenants": list(tenants)}))
+    if not replying:
+        return {}
     query = (
         select(Tenant, AutoReplies)
         .join(AutoReplies, AutoReplies.tenant_id == Tenant.tenant_id)
-        .where(Tenant.tenant_id.in_(list(tenants)), or_(AutoReplies.greeting, AutoReplies.out_of_hours))
+        .where(Tenant.tenant_id.in_(replying))
     )
     return {known.tenant_id: (known, replies) for known, replies in await session.execute(query)}

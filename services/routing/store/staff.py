@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing.domain import CAPACITY, ChoosableQueue, default_queue
-from services.routing.models import Agent, Queue
+from services.routing.models import Agent
 from shared.db import Rowset, Statement
 from shared.events.gateway import TenantChanged
 
@@ -20,6 +20,10 @@ ON CONFLICT (tenant_id) DO UPDATE SET name = excluded.name, country = excluded.c
   time_zone = excluded.time_zone, locale = excluded.locale, version = excluded.version
 WHERE t.version < excluded.version
 RETURNING tenant_id, locale
+""")
+
+_QUEUES = Statement("""
+SELECT id, tenant_id, channel_ids, priority FROM queues WHERE tenant_id = ANY (CAST(:tenants AS uuid[]))
 """)
 
 # As long as nobody changed it, the default queue is called as the tenant's language calls it.
@@ -71,9 +75,8 @@ async def queues_of(
     tenants: Collection[UUID], now: datetime, session: AsyncSession
 ) -> Mapping[UUID, Sequence[ChoosableQueue]]:
     """The queues of each tenant; one of which nothing was heard yet has its default queue from now on."""
-    query = select(Queue.id, Queue.tenant_id, Queue.channel_ids, Queue.priority).where(Queue.tenant_id.in_(tenants))
     queues: dict[UUID, list[ChoosableQueue]] = {tenant_id: [] for tenant_id in tenants}
-    for row in await session.execute(query):
+    for row in await session.execute(_QUEUES, {"tenants": list(tenants)}):
         queues[row.tenant_id].append(row)
     if missing := [tenant_id for tenant_id, own in queues.items() if tenant_id not in {queue.id for queue in own}]:
         names = [_DefaultQueue(tenant_id, default_queue("")) for tenant_id in missing]
