@@ -9,7 +9,16 @@ from services.conversation import store
 from services.conversation.domain import USER_ID, Holder, Place, Priority, Status, place, recognise, wakes
 from services.conversation.handlers.telling import message_added, of
 from services.conversation.models import Reaction
-from services.conversation.store import AddressKey, Change, MessageKey, NewMessage, Thread, ThreadKey
+from services.conversation.store import (
+    AddressKey,
+    Change,
+    MessageKey,
+    NewAddress,
+    NewContact,
+    NewMessage,
+    Thread,
+    ThreadKey,
+)
 from shared.db import Job, UnitOfWork
 from shared.events.conversation import (
     ContactAdded,
@@ -221,7 +230,7 @@ async def learn_addresses(events: Sequence[AddressChanged], uow: UnitOfWork) -> 
         new = _unheld(event, event.new_addresses, known)
         if contact_id is not None and new:
             _hold(known, new, contact_id, event.new_addresses)
-            await store.add_addresses([_address_row(key, contact_id, uow) for key in new], uow.session)
+            await store.add_addresses([_new_address(key, contact_id, uow) for key in new], uow.now, uow.session)
             uow.emit(ContactAddressesAdded(**_reached_by(new, contact_id, event)), caused_by=event)
             reached[ThreadKey(event.tenant_id, contact_id, event.channel_id)] = _plain(event.new_addresses)
     if reached:
@@ -261,24 +270,24 @@ async def _recognise_senders(events: Sequence[MessageReceived], uow: UnitOfWork)
     """Each sender's contact, by tenant and sender_ref; who is not known yet becomes known."""
     known = await _known(events, [event.sender for event in events], uow, unless_all=True)
     contacts: dict[tuple[UUID, str], UUID] = {}
-    people: list[dict[str, Any]] = []
-    addresses: list[dict[str, Any]] = []
+    people: list[NewContact] = []
+    addresses: list[NewAddress] = []
     for event in events:
         contact_id = recognise(event.sender, _lookup(event, known))
         new = _unheld(event, event.sender, known)
         if contact_id is None:
             contact_id = uow.new_id()
-            people.append(_contact_row(contact_id, event, uow))
+            people.append(NewContact(contact_id, event.tenant_id, event.sender_name or event.username))
             uow.emit(ContactAdded(**_reached_by(new, contact_id, event)), caused_by=event)
         elif new:
             uow.emit(ContactAddressesAdded(**_reached_by(new, contact_id, event)), caused_by=event)
         _hold(known, new, contact_id, event.sender)
-        addresses += [_address_row(key, contact_id, uow) for key in new]
+        addresses += [_new_address(key, contact_id, uow) for key in new]
         contacts[event.tenant_id, event.sender_ref] = contact_id
     if people:
-        await store.add_contacts(people, uow.session)
+        await store.add_contacts(people, uow.now, uow.session)
     if addresses:
-        await store.add_addresses(addresses, uow.session)
+        await store.add_addresses(addresses, uow.now, uow.session)
     return contacts
 
 
@@ -347,28 +356,8 @@ def _address_key(event: FromChannel, address: Address) -> AddressKey:
     return AddressKey(event.tenant_id, event.channel_id, address.kind, address.value)
 
 
-def _address_row(key: AddressKey, contact_id: UUID, uow: UnitOfWork) -> dict[str, Any]:
-    return {
-        "id": uow.new_id(),
-        "tenant_id": key.tenant_id,
-        "contact_id": contact_id,
-        "channel_id": key.channel_id,
-        "kind": key.kind,
-        "value": key.value,
-        "created_at": uow.now,
-    }
-
-
-def _contact_row(contact_id: UUID, event: MessageReceived, uow: UnitOfWork) -> dict[str, Any]:
-    return {
-        "id": contact_id,
-        "tenant_id": event.tenant_id,
-        "name": event.sender_name or event.username,
-        "attributes": {},
-        "version": 1,
-        "created_at": uow.now,
-        "updated_at": uow.now,
-    }
+def _new_address(key: AddressKey, contact_id: UUID, uow: UnitOfWork) -> NewAddress:
+    return NewAddress(uow.new_id(), key.tenant_id, contact_id, key.channel_id, key.kind, key.value)
 
 
 def _shown(content: Content) -> dict[str, Any]:

@@ -3,32 +3,54 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.conversation.domain import USER_ID, Holder
-from services.conversation.models import Contact, ContactAddress, HeldEcho, Reaction
+from services.conversation.models import HeldEcho, Reaction
 from services.conversation.store.deliveries import Outgoing
 from shared.db import Rowset, Statement, hold_names
 from shared.events import Record
 from shared.events.ingest import MessageReceived
 
 
-@dataclass(frozen=True, slots=True)
-class AddressKey:
+class AddressKey(NamedTuple):
     """An address within a tenant's channel."""
 
     tenant_id: UUID
     channel_id: UUID
     kind: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"AddressKey(kind={self.kind!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class NewContact:
+    """A person who was not known."""
+
+    id: UUID
+    tenant_id: UUID
+    name: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewAddress:
+    """An address by which a contact is reached from now on."""
+
+    id: UUID
+    tenant_id: UUID
+    contact_id: UUID
+    channel_id: UUID
+    kind: str
     value: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ThreadKey:
+class ThreadKey(NamedTuple):
     """A contact on a channel account: there is one open conversation of it at most."""
 
     tenant_id: UUID
@@ -36,8 +58,7 @@ class ThreadKey:
     channel_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class MessageKey:
+class MessageKey(NamedTuple):
     """A message as the provider knows it."""
 
     tenant_id: UUID
@@ -115,6 +136,21 @@ SELECT a.tenant_id, a.channel_id, a.kind, a.value, a.contact_id, EXISTS (
 FROM {_WANTED_ADDRESSES} JOIN contact_addresses a USING (tenant_id, channel_id, kind, value)
 """)
 
+_NEW_CONTACTS = Rowset("row", id="uuid", tenant_id="uuid", name="text")
+_ADD_CONTACTS = Statement(f"""
+INSERT INTO contacts ({_NEW_CONTACTS.columns}, attributes, version, created_at, updated_at)
+SELECT {_NEW_CONTACTS.columns}, '{{}}', 1, CAST(:now AS timestamptz), CAST(:now AS timestamptz)
+FROM {_NEW_CONTACTS} ORDER BY id
+""")
+_NEW_ADDRESSES = Rowset(
+    "row", id="uuid", tenant_id="uuid", contact_id="uuid", channel_id="uuid", kind="text", value="text"
+)
+_ADD_ADDRESSES = Statement(f"""
+INSERT INTO contact_addresses ({_NEW_ADDRESSES.columns}, created_at)
+SELECT {_NEW_ADDRESSES.columns}, CAST(:now AS timestamptz) FROM {_NEW_ADDRESSES}
+ORDER BY tenant_id, channel_id, kind, value
+""")
+
 # Of each contact and channel the open conversation, else the one resolved last; locked to the end of the transaction.
 _WANTED_THREADS = Rowset("wanted", tenant_id="uuid", contact_id="uuid", channel_id="uuid")
 _THREADS = Statement(f"""
@@ -184,13 +220,17 @@ UPDATE conversations AS c SET answer_to = held.addresses FROM held WHERE c.id = 
 """)
 
 _KEYS = Rowset("wanted", tenant_id="uuid", channel_id="uuid", provider_message_id="text")
+# Looked up one by one, for whoever has no statistics yet would look through all messages instead.
+_KNOWN = "tenant_id = wanted.tenant_id AND channel_id = wanted.channel_id"
 _KNOWN_MESSAGES = Statement(f"""
 WITH wanted AS MATERIALIZED (SELECT * FROM {_KEYS})
-SELECT tenant_id, channel_id, provider_message_id, false AS parked
-FROM wanted JOIN messages m USING (tenant_id, channel_id, provider_message_id)
+SELECT wanted.*, false AS parked FROM wanted, LATERAL (
+  SELECT FROM messages WHERE {_KNOWN} AND provider_message_id = wanted.provider_message_id LIMIT 1
+) AS m
 UNION ALL
-SELECT tenant_id, channel_id, provider_message_id, true
-FROM wanted JOIN parked_changes p USING (tenant_id, channel_id, provider_message_id)
+SELECT wanted.*, true FROM wanted, LATERAL (
+  SELECT FROM parked_changes WHERE {_KNOWN} AND provider_message_id = wanted.provider_message_id LIMIT 1
+) AS p
 """)
 
 _NEW_MESSAGES = Rowset(
@@ -304,12 +344,12 @@ async def known_addresses(keys: Iterable[AddressKey], session: AsyncSession) -> 
     }
 
 
-async def add_contacts(rows: Sequence[dict[str, Any]], session: AsyncSession) -> None:
-    await session.execute(insert(Contact), list(rows))
+async def add_contacts(new: Iterable[NewContact], now: datetime, session: AsyncSession) -> None:
+    await session.execute(_ADD_CONTACTS, _NEW_CONTACTS.of(new) | {"now": now})
 
 
-async def add_addresses(rows: Sequence[dict[str, Any]], session: AsyncSession) -> None:
-    await session.execute(insert(ContactAddress), list(rows))
+async def add_addresses(new: Iterable[NewAddress], now: datetime, session: AsyncSession) -> None:
+    await session.execute(_ADD_ADDRESSES, _NEW_ADDRESSES.of(new) | {"now": now})
 
 
 async def threads(keys: Iterable[ThreadKey], session: AsyncSession) -> dict[ThreadKey, Thread]:

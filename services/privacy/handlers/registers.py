@@ -1,12 +1,10 @@
 """What privacy does with what it hears: it keeps the registers that the rights of a person stand on."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
-from uuid import UUID
+from collections.abc import Sequence
 
 from services.privacy import store
 from services.privacy.domain.identity import lookup_key
+from services.privacy.store import NewIdentifier, NewSubject
 from shared.db import UnitOfWork
 from shared.events.conversation import ContactAdded, ContactAddressesAdded
 from shared.events.gateway import ApiKeyChanged, TenantChanged, UserChanged
@@ -16,16 +14,16 @@ Contacted = ContactAdded | ContactAddressesAdded
 
 async def register_subjects(events: Sequence[Contacted], uow: UnitOfWork) -> None:
     """A person of whom data is held is a data subject from then on, and is found by his addresses."""
-    people = ((event.contact_id, event.tenant_id, event.envelope.occurred_at) for event in events)
-    await store.keep_subjects(_subjects("contact", people), uow.session)
+    people = (NewSubject(event.contact_id, event.tenant_id, "contact", event.envelope.occurred_at) for event in events)
+    await store.keep_subjects(people, uow.session)
     if addresses := _identifiers(events, uow):
         await store.keep_identifiers(addresses, uow.session)
 
 
 async def register_users(events: Sequence[UserChanged], uow: UnitOfWork) -> None:
     """Members of the tenant's staff are data subjects, too."""
-    people = ((event.user_id, event.tenant_id, event.envelope.occurred_at) for event in events)
-    await store.keep_subjects(_subjects("user", people), uow.session)
+    people = (NewSubject(event.user_id, event.tenant_id, "user", event.envelope.occurred_at) for event in events)
+    await store.keep_subjects(people, uow.session)
 
 
 async def know_tenants(events: Sequence[TenantChanged], uow: UnitOfWork) -> None:
@@ -41,26 +39,19 @@ async def register_grants(events: Sequence[ApiKeyChanged], uow: UnitOfWork) -> N
     await store.keep_grants(rows, uow.session)
 
 
-def _subjects(kind: str, people: Iterable[tuple[UUID, UUID, datetime]]) -> list[dict[str, Any]]:
+def _identifiers(events: Sequence[Contacted], uow: UnitOfWork) -> list[NewIdentifier]:
     return [
-        {"id": id_, "tenant_id": tenant_id, "kind": kind, "known_since": known_since}
-        for id_, tenant_id, known_since in people
-    ]
-
-
-def _identifiers(events: Sequence[Contacted], uow: UnitOfWork) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": uow.new_id(),
-            "tenant_id": event.tenant_id,
-            "subject_id": event.contact_id,
-            "channel_id": event.channel_id,
-            "channel_kind": event.channel_kind,
-            "kind": address.kind,
-            "value": address.value,
-            "lookup_key": lookup_key(address.kind, address.value),
-            "known_since": event.envelope.occurred_at,
-        }
+        NewIdentifier(
+            id=uow.new_id(),
+            tenant_id=event.tenant_id,
+            subject_id=event.contact_id,
+            channel_id=event.channel_id,
+            channel_kind=event.channel_kind,
+            kind=address.kind,
+            value=address.value,
+            lookup_key=lookup_key(address.kind, address.value),
+            known_since=event.envelope.occurred_at,
+        )
         for event in events
         if event.channel_id is not None and event.channel_kind is not None
         for address in event.addresses

@@ -23,6 +23,8 @@ from services.privacy.store.deposits import (
     tasks,
 )
 from services.privacy.store.registers import (
+    NewIdentifier,
+    NewSubject,
     address,
     addresses,
     count_subjects,
@@ -48,6 +50,8 @@ from services.privacy.store.requests import (
 )
 
 __all__ = [
+    "NewIdentifier",
+    "NewSubject",
     "add_entry",
     "add_tasks",
     "address",

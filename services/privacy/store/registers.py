@@ -1,6 +1,8 @@
 """The registers: tenants, data subjects and their addresses, access grants; tenant first."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,31 +12,72 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.privacy.domain.identity import Known
 from services.privacy.models import AccessGrant, Subject, SubjectIdentifier, Tenant
+from shared.db import Rowset, Statement
 
 _KNOWN = tuple(getattr(SubjectIdentifier, name) for name in Known.__dataclass_fields__)
-_ONE_EACH = ("tenant_id", "subject_id", "channel_id", "kind", "value")
 
 
-async def keep_subjects(rows: Sequence[dict[str, Any]], session: AsyncSession) -> None:
+@dataclass(frozen=True, slots=True)
+class NewSubject:
+    """A person of whom data is held."""
+
+    id: UUID
+    tenant_id: UUID
+    kind: str
+    known_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewIdentifier:
+    """An address by which a person is reached."""
+
+    id: UUID
+    tenant_id: UUID
+    subject_id: UUID
+    channel_id: UUID
+    channel_kind: str
+    kind: str
+    value: str = field(repr=False)
+    lookup_key: str = field(repr=False)
+    known_since: datetime
+
+
+# One statement cannot change a row twice: of what is told twice the earlier counts.
+_SUBJECTS = Rowset("row", id="uuid", tenant_id="uuid", kind="text", known_since="timestamptz")
+_KEEP_SUBJECTS = Statement(f"""
+INSERT INTO subjects AS s ({_SUBJECTS.columns})
+SELECT DISTINCT ON (id) {_SUBJECTS.columns} FROM {_SUBJECTS} ORDER BY id, known_since
+ON CONFLICT (id) DO UPDATE SET known_since = excluded.known_since WHERE excluded.known_since < s.known_since
+""")
+
+_IDENTIFIERS = Rowset(
+    "row",
+    id="uuid",
+    tenant_id="uuid",
+    subject_id="uuid",
+    channel_id="uuid",
+    channel_kind="text",
+    kind="text",
+    value="text",
+    lookup_key="text",
+    known_since="timestamptz",
+)
+_ONE_EACH = "tenant_id, subject_id, channel_id, kind, value"
+_KEEP_IDENTIFIERS = Statement(f"""
+INSERT INTO subject_identifiers AS i ({_IDENTIFIERS.columns})
+SELECT DISTINCT ON ({_ONE_EACH}) {_IDENTIFIERS.columns} FROM {_IDENTIFIERS} ORDER BY {_ONE_EACH}, known_since
+ON CONFLICT ({_ONE_EACH}) DO UPDATE SET known_since = excluded.known_since WHERE excluded.known_since < i.known_since
+""")
+
+
+async def keep_subjects(told: Iterable[NewSubject], session: AsyncSession) -> None:
     """Keep who is known, since the earliest time that was told."""
-    statement = insert(Subject)
-    earlier = statement.excluded.known_since < Subject.known_since
-    changes = {"known_since": statement.excluded.known_since}
-    await session.execute(
-        statement.on_conflict_do_update(index_elements=[Subject.id], set_=changes, where=earlier),
-        sorted(rows, key=lambda row: row["id"]),
-    )
+    await session.execute(_KEEP_SUBJECTS, _SUBJECTS.of(told))
 
 
-async def keep_identifiers(rows: Sequence[dict[str, Any]], session: AsyncSession) -> None:
+async def keep_identifiers(told: Iterable[NewIdentifier], session: AsyncSession) -> None:
     """Keep by which addresses persons are reached, each since the earliest time that was told."""
-    statement = insert(SubjectIdentifier)
-    earlier = statement.excluded.known_since < SubjectIdentifier.known_since
-    changes = {"known_since": statement.excluded.known_since}
-    await session.execute(
-        statement.on_conflict_do_update(index_elements=_ONE_EACH, set_=changes, where=earlier),
-        sorted(rows, key=lambda row: [str(row[name]) for name in _ONE_EACH]),
-    )
+    await session.execute(_KEEP_IDENTIFIERS, _IDENTIFIERS.of(told))
 
 
 async def subjects(tenant_id: UUID, ids: Collection[UUID], session: AsyncSession) -> Sequence[Subject]:
