@@ -27,7 +27,7 @@ TOPICS: Final[Mapping[str, Topic]] = {
         Topic("ingest.events"),
         Topic("conversation.events"),
         Topic("routing.events"),
-        Topic("privacy.events"),
+        Topic("privacy.events", partitions=4),
         Topic("gateway.events", partitions=4, compacted=True),
     )
 }

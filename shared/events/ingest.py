@@ -82,9 +82,10 @@ class Content(_Part):
 
     type: str = Field(examples=CONTENT_TYPES)
     text: str | None = None
-    attachments: list[Attachment] = []
+    # Made anew each time, for a default that stands here would be copied deeply, at the price of half the parsing.
+    attachments: list[Attachment] = Field(default_factory=list)
     location: Location | None = None
-    contacts: list[dict[str, Any]] = []
+    contacts: list[dict[str, Any]] = Field(default_factory=list)
     reply: Reply | None = None
     order: dict[str, Any] | None = None
     referral: Referral | None = None
