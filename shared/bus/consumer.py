@@ -48,6 +48,7 @@ POLL_SECONDS = 0.5
 MORE_SECONDS = 0.01
 """How long is waited for what came while a batch was handled; a broker that has it answers sooner."""
 AT_ONCE_SECONDS = 0.001
+"""A poll that takes no longer found what was there already."""
 COMMIT_SECONDS = 1.0
 
 _CLAIM = Statement("""
