@@ -402,12 +402,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
 async def give(hears: Hears, events: Sequence[Event], uow: UnitOfWork) -> None:
     """Let every handler of each event do its work, in waves: of one type, or of several with the same handlers."""
-
-    def handlers(event: Event) -> tuple[Handler, ...]:
-        return tuple(hears[type(event)])
-
-    for wave in waves(events, key=lambda event: (event.topic(), event.key), kind=handlers):
-        for handler in handlers(wave[0]):
+    for wave in waves(events, key=lambda event: (event.topic(), event.key), kind=lambda event: hears[type(event)]):
+        for handler in hears[type(wave[0])]:
             await handler(wave, uow)
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def waves(events: Sequence[T], *, key: Callable[[T], Hashable], kind: Callable[[T], Hashable]) -> Iterator[list[T]]:
+def waves(events: Sequence[T], *, key: Callable[[T], Hashable], kind: Callable[[T], object]) -> Iterator[list[T]]:
     """Waves of one kind each: for every key, the leading run of that kind, in the order of arrival.
 
     The kind of each wave is that of the next event of the key that was met first.

@@ -29,11 +29,12 @@ async def open_cases(events: Sequence[ConversationOpened], uow: UnitOfWork) -> N
 
 async def note_messages(events: Sequence[MessageAdded], uow: UnitOfWork) -> None:
     """A customer who writes waits for an answer; he may be told something at once."""
-
-    def decide(case: Case, event: MessageAdded) -> Case:
-        return written(case, event.direction, event.author_kind, event.sent_at)
-
-    dispatch, heard = await _hear(events, decide, uow, marks_all=False)
+    dispatch, heard = await _hear(
+        events,
+        lambda case, event: written(case, event.direction, event.author_kind, event.sent_at),
+        uow,
+        marks_all=False,
+    )
     await decide_replies([event for event in heard if event.direction == "inbound"], dispatch, uow)
     await dispatch.settle()
 
