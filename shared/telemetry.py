@@ -37,7 +37,7 @@ EVENT_SECONDS = Histogram(
     "balcao_event_seconds", "From what happened until it took effect here, by the clocks of database and process",
     ["type"], buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600),
 )  # fmt: skip
-BATCH_SECONDS = Histogram("balcao_batch_seconds", "One polled batch, from first claim to commit")
+BATCH_SECONDS = Histogram("balcao_batch_seconds", "One polled batch, from its first statement to its commit")
 BATCH_EVENTS = Histogram(
     "balcao_batch_events", "Events in a polled batch", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500)
 )

@@ -256,7 +256,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._bury(delivery, delivery.unreadable)
             return None
         try:
-            await self._take_effect([delivery])
+            await self._take_effect([delivery], alone=True)
         except Poison as poison:
             await self._bury(delivery, str(poison))
             return None
@@ -273,19 +273,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._bury(delivery, describe(failure))
         return None
 
-    async def _take_effect(self, deliveries: Sequence[Delivery]) -> None:
+    async def _take_effect(self, deliveries: Sequence[Delivery], *, alone: bool = False) -> None:
         events = {delivery.event.envelope.id: delivery.event for delivery in deliveries if delivery.event is not None}
         if not events:
             return
-        tenants = {event.tenant_id for event in events.values()}
         with ExitStack() as spans:
             for event in events.values():
                 if is_sampled(event.envelope.trace):
                     spans.enter_context(span(f"{self._service} hears {event.type}", parent=event.envelope.trace))
-            async with self._database.unit_of_work(tenants) as uow:
-                claimed = set((await uow.session.execute(_CLAIM, {"ids": list(events)})).scalars())
-                fresh = [event for id_, event in events.items() if id_ in claimed]
-                await give(self._hears, fresh, uow)
+            fresh = [*events.values()] if not alone and await self._all_new(events) else await self._give_new(events)
         now = datetime.now(UTC)
         for kind, events_of_kind in _by_type(fresh).items():
             EVENTS_HANDLED.labels(kind, "took effect").inc(len(events_of_kind))
@@ -295,6 +291,26 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if repeated := len(deliveries) - len(fresh):
             EVENTS_HANDLED.labels("any", "repeated or not heard").inc(repeated)
         self._fuse.took_effect(len(fresh))
+
+    async def _all_new(self, events: Mapping[UUID, Event]) -> bool:
+        """Let all take effect that are claimed only with the commit; whether they did, for none had before."""
+        try:
+            async with self._database.unit_of_work(_tenants(events), events=events) as uow:
+                await give(self._hears, list(events.values()), uow)
+        except Exception as failure:
+            # One that is delivered again may fail in any way; and what fails by itself fails again.
+            if is_outage(failure):
+                raise
+            return False
+        return True
+
+    async def _give_new(self, events: Mapping[UUID, Event]) -> Sequence[Event]:
+        """Let those take effect that have not before; those."""
+        async with self._database.unit_of_work(_tenants(events)) as uow:
+            claimed = set((await uow.session.execute(_CLAIM, {"ids": list(events)})).scalars())
+            fresh = [event for id_, event in events.items() if id_ in claimed]
+            await give(self._hears, fresh, uow)
+        return fresh
 
     # What cannot take effect.
 
@@ -405,6 +421,10 @@ async def give(hears: Hears, events: Sequence[Event], uow: UnitOfWork) -> None:
     for wave in waves(events, key=lambda event: (event.topic(), event.key), kind=lambda event: hears[type(event)]):
         for handler in hears[type(wave[0])]:
             await handler(wave, uow)
+
+
+def _tenants(events: Mapping[UUID, Event]) -> set[UUID]:
+    return {event.tenant_id for event in events.values()}
 
 
 def _by_type(events: Sequence[Event]) -> Mapping[str, Sequence[Event]]:

@@ -2,13 +2,8 @@
 
 import hashlib
 from collections.abc import Iterable
-from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from shared.db.statements import Statement
-
-_HOLD: Final = Statement("SELECT count(pg_advisory_xact_lock(lock)) FROM unnest(CAST(:locks AS bigint[])) AS lock")
+from shared.db.statements import Session
 
 
 def locks_of(names: Iterable[str]) -> list[int]:
@@ -16,10 +11,10 @@ def locks_of(names: Iterable[str]) -> list[int]:
     return sorted({_lock(name) for name in names})
 
 
-async def hold_names(names: Iterable[str], session: AsyncSession) -> None:
+async def hold_names(names: Iterable[str], session: Session) -> None:
     """Wait until nobody else holds any of these names, and hold them all until the transaction ends."""
     if locks := locks_of(names):
-        await session.execute(_HOLD, {"locks": locks})
+        await session.hold(locks)
 
 
 def _lock(name: str) -> int:

@@ -2,9 +2,10 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, IteratorResult, Result, ScalarResult
@@ -18,6 +19,10 @@ from sqlalchemy.util import await_
 from shared.db.tables import TENANTS_SETTING
 
 _NAME: Final = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
+_PLACE: Final = re.compile(r"\$(\d+)")
+_CHANGED: Final = re.compile(r"(?:INSERT INTO|(?<!DO )(?<!FOR )UPDATE|DELETE FROM) (\w+)")
+_WORD: Final = re.compile(r"\w+")
+_HOLD: Final = "SELECT count(pg_advisory_xact_lock(lock)) FROM unnest({}) AS lock"
 _BEGIN: Final = f"BEGIN; SET LOCAL {TENANTS_SETTING} = '{{}}'"
 """In one round trip, which leaves no place for parameters: tenants are UUIDs, whose text holds nothing else."""
 _PLAN_ANEW: Final = "DISCARD PLANS; "
@@ -25,6 +30,10 @@ _PLANNED_AT: Final = "planned_at"
 _LOST: Final = "SELECT"
 """On a connection that was lost it raises what tells of it, and makes the pool let go of all of its time."""
 _DRIVER: Final = "driver"
+_LEFT: Final = "left"
+_FIRST: Final = "first"
+LAST: Final = "last"
+"""Under which a session's `info` holds what is done in the round trip of the commit."""
 TENANTS: Final = "tenants"
 """Under which a session's `info` holds the tenants that it sees."""
 PLANS: Final = "plans"
@@ -42,44 +51,126 @@ class Statement(TextClause):
     def __init__(self, sql: str) -> None:
         super().__init__(sql)
         places: dict[str, int] = {}
-        self._sql = _NAME.sub(lambda name: f"${places.setdefault(name[1], len(places) + 1)}", sql)
-        self._names = tuple(places)
+        self.sql: Final = _NAME.sub(lambda name: f"${places.setdefault(name[1], len(places) + 1)}", sql)
+        """As the driver takes it."""
+        self.names: Final = tuple(places)
+        changes = _CHANGED.findall(sql)
+        self.changed = frozenset(changes)
+        self.words = frozenset(_WORD.findall(sql))
+        # What changes one table by changing another cannot be a part of anything else.
+        self.alone = len(changes) > 1
 
-    async def run(self, driver: Any, values: Mapping[str, Any]) -> Result[Any]:
-        """Run it on a connection of asyncpg."""
-        records = await driver.fetch(self._sql, *[values[name] for name in self._names])
-        names = list(records[0].keys()) if records else ["nothing"]
-        return IteratorResult(SimpleResultMetaData(names), map(tuple, records))
+    def given(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values in the order in which the driver takes them."""
+        return [values[name] for name in self.names]
+
+    def goes_with(self, other: "Statement") -> bool:
+        """Whether both can be parts of one statement: neither names a table that the other one changes."""
+        return not (self.alone or other.alone or self.changed & other.words or other.changed & self.words)
 
 
 class Session(AsyncSession):
     """A session that hands statements of ours to the driver, in its own transaction."""
 
-    async def execute(self, statement: Any, params: Any = None, **options: Any) -> Any:
-        if isinstance(statement, Statement):
-            return await self._run(statement, params)
-        return await super().execute(statement, params, **options)
+    if not TYPE_CHECKING:  # They give what they give in any session, as precisely as that tells it.
 
-    async def scalars(self, statement: Any, params: Any = None, **options: Any) -> ScalarResult[Any]:
-        if isinstance(statement, Statement):
-            return (await self._run(statement, params)).scalars()
-        return await super().scalars(statement, params, **options)
+        async def execute(self, statement: Any, params: Any = None, **options: Any) -> Any:
+            if isinstance(statement, Statement):
+                return await self._run(statement, params)
+            await self.settle()
+            return await super().execute(statement, params, **options)
 
-    async def scalar(self, statement: Any, params: Any = None, **options: Any) -> Any:
-        if isinstance(statement, Statement):
-            return (await self._run(statement, params)).scalar()
-        return await super().scalar(statement, params, **options)
+        async def scalars(self, statement: Any, params: Any = None, **options: Any) -> ScalarResult[Any]:
+            if isinstance(statement, Statement):
+                return (await self._run(statement, params)).scalars()
+            await self.settle()
+            return await super().scalars(statement, params, **options)
+
+        async def scalar(self, statement: Any, params: Any = None, **options: Any) -> Any:
+            if isinstance(statement, Statement):
+                return (await self._run(statement, params)).scalar()
+            await self.settle()
+            return await super().scalar(statement, params, **options)
+
+    async def refresh(self, *args: Any, **options: Any) -> None:
+        await self.settle()
+        await super().refresh(*args, **options)
+
+    async def flush(self, *args: Any) -> None:
+        await self.settle()
+        await super().flush(*args)
+
+    async def leave(self, statement: Statement, values: Mapping[str, Any]) -> None:
+        """Have it done before the next statement that is executed, or with the commit, and hear no answer.
+
+        What is left together is done in one round trip, and by one statement: none of it sees what another does. So
+        one that names a table which is changed by what was left before comes after that, in a round trip of its own.
+        """
+        left = self.info.setdefault(_LEFT, [])
+        if not all(statement.goes_with(other) for other, _ in left):
+            await self.settle()
+            left = self.info.setdefault(_LEFT, [])
+        left.append((statement, values))
+
+    async def settle(self) -> None:
+        """Do what was left, now."""
+        if left := self.info.pop(_LEFT, None):
+            sql = _together(tuple(statement for statement, _ in left))
+            await self._fetch(sql, [value for statement, values in left for value in statement.given(values)])
+
+    def forget(self) -> None:
+        """Take back what was left and is not done yet."""
+        self.info.pop(_LEFT, None)
+
+    async def hold(self, locks: Sequence[int]) -> None:
+        """Wait until nobody else holds any of these advisory locks, and hold them until the transaction ends."""
+        if self.in_transaction() or self.info.get(_LEFT):
+            await self.execute(_HOLD_LOCKS, {"locks": locks})
+        else:
+            # In the round trip that begins it: numbers need no place for parameters.
+            self.info[_FIRST] = "; " + _HOLD.format(f"'{{{','.join(map(str, locks))}}}'::bigint[]")
+            await self.connection()
+
+    async def commit(self) -> None:
+        await self.settle()
+        if LAST in self.info:
+            await self.connection()
+        await super().commit()
 
     async def _run(self, statement: Statement, values: Mapping[str, Any] | None) -> Result[Any]:
+        await self.settle()
+        records = await self._fetch(statement.sql, statement.given(values or {}))
+        names = list(records[0].keys()) if records else ["nothing"]
+        return IteratorResult(SimpleResultMetaData(names), map(tuple, records))
+
+    async def _fetch(self, sql: str, values: Sequence[Any]) -> Any:
         if not self.in_transaction() or _DRIVER not in self.info:
             await self.connection()
         driver = self.info[_DRIVER]
         try:
-            return await statement.run(driver, values or {})
+            return await driver.fetch(sql, *values)
         except Exception:
             if driver.is_closed():
                 await (await self.connection()).exec_driver_sql(_LOST)
             raise
+
+
+_HOLD_LOCKS: Final = Statement(_HOLD.format("CAST(:locks AS bigint[])"))
+
+
+@lru_cache(maxsize=256)
+def _together(statements: tuple[Statement, ...]) -> str:
+    """One statement that does what all of them do, and takes the values of one after those of the other."""
+    if len(statements) == 1:
+        return statements[0].sql
+    parts: list[str] = []
+    before = 0
+    for statement in statements:
+        pieces = _PLACE.split(statement.sql)
+        pieces[1::2] = [f"${int(place) + before}" for place in pieces[1::2]]
+        parts.append(f"part_{len(parts)} AS ({''.join(pieces)})")
+        before += len(statement.names)
+    return f"WITH {', '.join(parts)} SELECT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +178,17 @@ class _Began:
     """A transaction of a connection of asyncpg, as SQLAlchemy's adapter ends it."""
 
     driver: Any
+    info: Mapping[str, Any]
+    """That of the session."""
 
     async def commit(self) -> None:
-        await self.driver.execute("COMMIT")
+        try:
+            await self.driver.execute(f"{self.info.get(LAST, '')}COMMIT")
+        except BaseException:
+            # What failed may be what came before it; then nothing has ended yet.
+            if not self.driver.is_closed():
+                await self.rollback()
+            raise
 
     async def rollback(self) -> None:
         await self.driver.execute("ROLLBACK")
@@ -103,9 +202,11 @@ def _begin(session: SyncSession, transaction: SessionTransaction, connection: Co
     pooled = cast("Any", connection.connection)
     driver = pooled.driver_connection
     try:
-        # By itself it begins with the first statement that goes through it, and ours do not.
-        await_(driver.execute(_plans(session, connection) + _BEGIN.format(session.info.get(TENANTS, ""))))
-        pooled.dbapi_connection._transaction = _Began(driver)  # noqa: SLF001 - there is no public way
+        # By itself it begins with the first statement that goes through it, and ours do not. Given up in the middle,
+        # it may have begun.
+        pooled.dbapi_connection._transaction = _Began(driver, session.info)  # noqa: SLF001 - there is no public way
+        begin = _BEGIN.format(session.info.get(TENANTS, ""))
+        await_(driver.execute(_plans(session, connection) + begin + session.info.pop(_FIRST, "")))
     except Exception:
         if driver.is_closed():
             connection.exec_driver_sql(_LOST)

@@ -6,13 +6,11 @@ from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.db.locks import hold_names, locks_of
+from shared.db.locks import locks_of
 from shared.db.rowset import Rowset
-from shared.db.statements import Statement
-from shared.db.tables import TENANTS_SETTING, Waiting
+from shared.db.statements import Session, Statement
+from shared.db.tables import TENANTS_SETTING
 from shared.events import Envelope, Event, Record
 from shared.ids import new_id
 
@@ -42,6 +40,16 @@ FROM locked, {_RECORDS} ORDER BY row.place
 """)
 
 
+# Held until the commit, so that jobs of one key get their ids in the order in which they become visible.
+_JOBS = Rowset("row", numbered="place", type="text", key="text", payload="jsonb", due_at="timestamptz")
+_SCHEDULE = Statement(f"""
+WITH locked AS MATERIALIZED (
+  SELECT count(pg_advisory_xact_lock(lock)) AS keys FROM unnest(CAST(:locks AS bigint[])) AS lock
+)
+INSERT INTO jobs ({_JOBS.columns}) SELECT {_JOBS.columns} FROM locked, {_JOBS} ORDER BY row.place
+""")
+
+
 class Job(BaseModel):
     """Something to be done later or elsewhere. Jobs of one key are done one after the other, as they were scheduled.
 
@@ -54,6 +62,13 @@ class Job(BaseModel):
     tenant_id: UUID
 
 
+class _Scheduled(NamedTuple):
+    type: str
+    key: str
+    payload: dict[str, Any]
+    due_at: datetime
+
+
 class Left(NamedTuple):
     """Whether a transaction leaves something to publish, and something to do."""
 
@@ -64,7 +79,7 @@ class Left(NamedTuple):
 class UnitOfWork:
     """What a handler works with. It is opened and committed at the edge, never inside a handler."""
 
-    def __init__(self, session: AsyncSession, now: datetime, trace: str | None, tenants: Iterable[UUID] = ()) -> None:
+    def __init__(self, session: Session, now: datetime, trace: str | None, tenants: Iterable[UUID] = ()) -> None:
         self.session = session
         self.tenants = frozenset(tenants)
         """All whose rows it was opened for."""
@@ -123,6 +138,7 @@ class UnitOfWork:
         self._said.clear()
         self._jobs.clear()
         self._jobs_unless_waiting.clear()
+        self.session.forget()
 
     async def flush(self) -> Left:
         """Write what was said and scheduled."""
@@ -130,19 +146,20 @@ class UnitOfWork:
             waiting = set(await self.session.scalars(_WAITING, {"keys": sorted(self._jobs_unless_waiting)}))
             self._jobs += [job for key, job in self._jobs_unless_waiting.items() if key not in waiting]
         if self._jobs:
-            # Held until the commit, so that jobs of one key get their ids in the order in which they become visible.
-            await hold_names((f"job|{key}" for _, key, _ in self._jobs), self.session)
-            rows = [
-                {"type": job.type, "key": key, "payload": job.model_dump(mode="json"), "due_at": due_at}
-                for job, key, due_at in self._jobs
-            ]
-            await self.session.execute(insert(Waiting), rows)
+            await self._schedule(
+                [_Scheduled(job.type, key, job.model_dump(mode="json"), due_at) for job, key, due_at in self._jobs]
+            )
         if self._said:
             await self._tell([event.to_record() for event in self._said])
+        await self.session.settle()
         left = Left(said=bool(self._said), scheduled=bool(self._jobs))
         self.forget()
         return left
 
+    async def _schedule(self, jobs: Sequence[_Scheduled]) -> None:
+        locks = locks_of(f"job|{job.key}" for job in jobs)
+        await self.session.leave(_SCHEDULE, _JOBS.of(jobs) | {"locks": locks})
+
     async def _tell(self, records: Sequence[Record]) -> None:
         locks = locks_of(record.key for record in records)
-        await self.session.execute(_TELL, _RECORDS.of(records) | {"locks": locks})
+        await self.session.leave(_TELL, _RECORDS.of(records) | {"locks": locks})

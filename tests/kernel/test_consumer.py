@@ -5,19 +5,20 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 from prometheus_client import REGISTRY
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from services.conversation.app import service as conversation
 from services.conversation.settings import Settings
 from shared.bus import Consumer, Poison, Publisher
 from shared.bus.consumer import Hears
-from shared.db import Database, DeadLetter, UnitOfWork
+from shared.db import Database, DeadLetter, Job, UnitOfWork, Waiting
 from shared.events import Envelope, Event, Record
 from shared.events.conversation import ContactAdded
 from shared.events.ingest import Content, MessageEdited, MessageReceived, MessageRevoked
@@ -31,6 +32,12 @@ from tests.support.serving import serving
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.kafka
+
+
+class Heard(Job):
+    """What each event leaves behind."""
+
+    type = "test.heard"
 
 
 class Ear:
@@ -62,6 +69,9 @@ class Ear:
             self.sets[tenant_id].append((own[0].type.split(".")[1], len(own)))
             self.transactions[tenant_id].add(transaction)
             self.heard[tenant_id] += [event.provider_message_id for event in own]
+            for event in own:
+                job = Heard(tenant_id=tenant_id)
+                uow.schedule(job, key=f"{tenant_id}|{event.envelope.id}", due_at=uow.now + timedelta(days=1))
 
     async def hear_changes(self, events: Sequence[Any], uow: UnitOfWork) -> None:
         await self.hear(events, uow)
@@ -74,6 +84,12 @@ class Ear:
             return event.provider_message_id in self.heard[event.tenant_id]
 
         await until(heard)
+
+    async def settled(self, tenant_id: UUID) -> int:
+        """How much of it has taken effect for good."""
+        async with self.database.unit_of_work([tenant_id]) as uow:
+            query = select(func.count()).select_from(Waiting).where(Waiting.key.like(f"{tenant_id}%"))
+            return (await uow.session.execute(query)).scalar_one()
 
     async def letters(self, tenant_id: UUID) -> Sequence[DeadLetter]:
         async with self.database.unit_of_work([tenant_id]) as uow:
@@ -126,6 +142,15 @@ async def test_what_is_polled_together_is_heard_in_sets_in_order_and_in_one_tran
         ("message-received", 1),
     ]
     assert len(ear.transactions[tenant_id]) == 1
+
+
+async def test_what_comes_again_beside_what_is_new_takes_no_effect(ear: Ear, tenant_id: UUID) -> None:
+    old, new, last = (as_record(message_received(tenant_id, number=number)) for number in range(3))
+    await ear.publish(old)
+    await until(lambda: ear.settled(tenant_id), lambda settled: settled == 1)
+    await ear.publish(old, new, new, old, last)
+    await until(lambda: ear.settled(tenant_id), lambda settled: settled == 3)
+    assert not await ear.letters(tenant_id)
 
 
 async def test_a_record_that_cannot_be_read_is_set_aside_whole_and_the_next_one_passes(

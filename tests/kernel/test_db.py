@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import random
+import re
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -23,7 +24,17 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.local.plan import HOST
 from deploy.processes import PROCESSES, folder_of
-from shared.db import Database, GroupCommit, Job, Statement, TooBusyError, is_conflict, is_outage, is_unique_violation
+from shared.db import (
+    Database,
+    GroupCommit,
+    Job,
+    Statement,
+    TooBusyError,
+    hold_names,
+    is_conflict,
+    is_outage,
+    is_unique_violation,
+)
 from shared.db.migrations import current, newest, upgrade
 from shared.db.tables import Claimed, Kernel, Waiting
 from shared.ids import new_id
@@ -265,6 +276,91 @@ class TestMigrations:
             assert {policy.partition("(")[0] for policy in policies.scalars()} == {"COALESCE"}
             await connection.rollback()
         await engine.dispose()
+
+
+JOB = Statement("INSERT INTO jobs (type, key, payload, due_at) VALUES (:type, :key, '{}', now())")
+RENAME = Statement("UPDATE jobs SET type = :type WHERE key = :key")
+CLAIM = Statement("INSERT INTO inbox (event_id) VALUES (:id)")
+
+
+class TestRoundTrips:
+    async def test_what_is_left_is_done_together_before_anything_is_asked(self, database: Database) -> None:
+        claimed = new_id()
+
+        async def said_last(pid: int) -> str:
+            async with database.unit_of_work(()) as looking:
+                query = text("SELECT query FROM pg_stat_activity WHERE pid = :pid")
+                return str(await looking.session.scalar(query, {"pid": pid}))
+
+        async with database.unit_of_work(()) as uow:
+            pid: int = await uow.session.scalar(text("SELECT pg_backend_pid()"))
+            await uow.session.leave(CLAIM, {"id": claimed})
+            await uow.session.leave(JOB, {"type": "test.left", "key": str(claimed)})
+            assert "INTO" not in await said_last(pid)
+            await uow.session.settle()
+            assert re.findall(r"INTO (\w+)", await said_last(pid)) == ["inbox", "jobs"]
+        async with database.unit_of_work(()) as uow:
+            await uow.session.leave(JOB, {"type": "test.left-too", "key": str(claimed)})
+            seen = text("SELECT type FROM jobs JOIN inbox ON key = event_id::text WHERE event_id = :id ORDER BY id")
+            assert (await uow.session.scalars(seen, {"id": claimed})).all() == ["test.left", "test.left-too"]
+
+    async def test_what_names_a_table_that_was_changed_comes_after_that(self, database: Database) -> None:
+        key = str(new_id())
+        async with database.unit_of_work(()) as uow:
+            await uow.session.leave(JOB, {"type": "test.first", "key": key})
+            await uow.session.leave(RENAME, {"type": "test.second", "key": key})
+            await uow.session.leave(JOB, {"type": "test.third", "key": key})
+        assert await count(database, Waiting, Waiting.key == key, Waiting.type == "test.second") == 1
+        assert await count(database, Waiting, Waiting.key == key, Waiting.type == "test.third") == 1
+
+    async def test_what_was_taken_back_is_not_done(self, database: Database) -> None:
+        async with database.unit_of_work(()) as uow:
+            await uow.session.leave(JOB, {"type": "test.taken-back", "key": (key := str(new_id()))})
+            uow.forget()
+        assert await count(database, Waiting, Waiting.key == key) == 0
+
+    async def test_names_are_held_from_the_beginning(self, database: Database) -> None:
+        name = str(new_id())
+        released = asyncio.Event()
+
+        async def hold() -> None:
+            async with database.unit_of_work(()) as uow:
+                await hold_names([name], uow.session)
+                assert released.is_set()
+
+        async with database.unit_of_work(()) as uow:
+            await hold_names([name], uow.session)
+            waiting = asyncio.create_task(hold())
+            await asyncio.sleep(0.1)
+            released.set()
+        await waiting
+
+    async def test_events_are_claimed_with_the_commit_and_only_once(self, database: Database, tenant_id: UUID) -> None:
+        first, second = new_id(), new_id()
+
+        async def take_effect(*events: UUID) -> None:
+            async with database.unit_of_work([tenant_id], events=events) as uow:
+                uow.emit(message_received(tenant_id, number=len(events)))
+
+        await take_effect(first)
+        assert await count(database, Claimed, Claimed.event_id == first) == 1
+        with pytest.raises(DBAPIError) as failure:
+            await take_effect(first, second)
+        assert is_unique_violation(failure.value)
+        assert await count(database, Claimed, Claimed.event_id == second) == 0
+        assert len(await said(database, tenant_id)) == 1, "what was not claimed took effect"
+
+    async def test_a_commit_that_failed_leaves_a_connection_to_work_with(self, machine: Machine) -> None:
+        database = Database(machine.url("ingest"), pool=1, application="commits")
+        async with database.unit_of_work((), events=[claimed := new_id()]):
+            pass
+        for _ in range(2):
+            with pytest.raises(DBAPIError):
+                async with database.unit_of_work((), events=[claimed]):
+                    pass
+        async with database.unit_of_work(()) as uow:
+            assert await uow.session.scalar(text("SELECT pg_current_xact_id_if_assigned() IS NULL"))
+        await database.close()
 
 
 class TestPlans:

@@ -74,11 +74,10 @@ async def _append(events: Sequence[MessageReceived], uow: UnitOfWork, *, holds: 
     events, parked = await _not_yet_appended(events, uow)
     if not events:
         return
-    contacts = await _recognise_senders(events, uow)
+    contacts, threads = await _recognise_senders(events, uow)
     if holds and not (events := await _hold_echoes(events, contacts, uow)):
         return
-    keys = {_thread_key(event, contacts) for event in events}
-    arrivals = _Arrivals(await store.threads(keys, uow.session), uow)
+    arrivals = _Arrivals(threads, uow)
     for event in events:
         arrivals.add(event, _thread_key(event, contacts))
     await arrivals.write()
@@ -223,7 +222,9 @@ async def keep_reactions(events: Sequence[ReactionChanged], uow: UnitOfWork) -> 
 
 async def learn_addresses(events: Sequence[AddressChanged], uow: UnitOfWork) -> None:
     """Know a contact by his new addresses too, unless they are somebody else's: numbers are handed on to strangers."""
-    known = await _known(events, [[*event.sender, *event.new_addresses] for event in events], uow)
+    spelt = _spelt(events, [[*event.sender, *event.new_addresses] for event in events])
+    await store.hold_addresses(spelt, uow.session)
+    known = await store.known_addresses(spelt, uow.session)
     reached: dict[ThreadKey, list[dict[str, str]]] = {}
     for event in events:
         contact_id = recognise(event.sender, _lookup(event, known))
@@ -266,9 +267,17 @@ async def _hold_echoes(
     return [event for event in events if not waits(event)]
 
 
-async def _recognise_senders(events: Sequence[MessageReceived], uow: UnitOfWork) -> dict[tuple[UUID, str], UUID]:
-    """Each sender's contact, by tenant and sender_ref; who is not known yet becomes known."""
-    known = await _known(events, [event.sender for event in events], uow, unless_all=True)
+async def _recognise_senders(
+    events: Sequence[MessageReceived], uow: UnitOfWork
+) -> tuple[dict[tuple[UUID, str], UUID], dict[ThreadKey, Thread]]:
+    """Each sender's contact, by tenant and sender_ref, and the contacts' threads; who is not known becomes known."""
+    senders = [event.sender for event in events]
+    spelt = _spelt(events, senders)
+    known, threads = await store.acquaintances(spelt, uow.session)
+    # An address that is held stays so: only where one is not, others must not add it meanwhile.
+    if any(_unheld(event, sender, known) for event, sender in zip(events, senders, strict=True)):
+        await store.hold_addresses(spelt, uow.session)
+        known, threads = await store.acquaintances(spelt, uow.session)
     contacts: dict[tuple[UUID, str], UUID] = {}
     people: list[NewContact] = []
     addresses: list[NewAddress] = []
@@ -288,32 +297,17 @@ async def _recognise_senders(events: Sequence[MessageReceived], uow: UnitOfWork)
         await store.add_contacts(people, uow.now, uow.session)
     if addresses:
         await store.add_addresses(addresses, uow.now, uow.session)
-    return contacts
+    return contacts, threads
 
 
-async def _known(
-    events: Sequence[FromChannel],
-    addresses: Sequence[Sequence[Address]],
-    uow: UnitOfWork,
-    *,
-    unless_all: bool = False,
-) -> dict[AddressKey, Holder]:
-    """Who holds these addresses and their other spellings; nobody else may add them until the transaction ends.
-
-    With `unless_all` others may, if all of them are held as they are spelt: an address that is held stays so.
-    """
-    spelt = {
+def _spelt(events: Sequence[FromChannel], addresses: Sequence[Sequence[Address]]) -> set[AddressKey]:
+    """These addresses of each event, in all their spellings."""
+    return {
         AddressKey(event.tenant_id, event.channel_id, address.kind, spelling)
         for event, those in zip(events, addresses, strict=True)
         for address in those
         for spelling in candidates(address.kind, address.value)
     }
-    if unless_all:
-        known = await store.known_addresses(list(spelt), uow.session)
-        if not any(_unheld(event, those, known) for event, those in zip(events, addresses, strict=True)):
-            return known
-    await store.hold_addresses(spelt, uow.session)
-    return await store.known_addresses(list(spelt), uow.session)
 
 
 def _unheld(event: FromChannel, addresses: Sequence[Address], known: dict[AddressKey, Holder]) -> list[AddressKey]:

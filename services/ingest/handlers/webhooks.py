@@ -133,12 +133,29 @@ def _row(item: Item, channel_id: UUID, channel: KnownChannel, now: datetime, fai
 
 async def take_in(arrivals: Sequence[Arrival], database: Database) -> None:
     """Make these items durable and say what they mean, those that were not there before; in one transaction."""
+    try:
+        await _write(arrivals, database, all_new=True)
+    except Exception as failure:
+        # Few things are posted twice; it is looked for those only where there are some.
+        if not (is_unique_violation(failure) or is_conflict(failure)):
+            raise
+    else:
+        return
     async for attempt in stamina.retry_context(is_conflict, attempts=5, timeout=3, wait_initial=0.02, wait_max=0.3):
         with attempt:
-            async with database.unit_of_work({arrival.row.tenant_id for arrival in arrivals}) as uow:
-                meant = await _without_notices(arrivals, uow)
-                new = await store.keep_raw_events([arrival.row for arrival in meant], uow.session)
-                await _tell([arrival for arrival in meant if arrival.row.id in new], uow)
+            await _write(arrivals, database, all_new=False)
+
+
+async def _write(arrivals: Sequence[Arrival], database: Database, *, all_new: bool) -> None:
+    async with database.unit_of_work({arrival.row.tenant_id for arrival in arrivals}) as uow:
+        new = await _without_notices(arrivals, uow)
+        rows = [arrival.row for arrival in new]
+        if all_new:
+            await store.add_raw_events(rows, uow.session)
+        else:
+            kept = await store.add_new_raw_events(rows, uow.session)
+            new = [arrival for arrival in new if arrival.row.id in kept]
+        await _tell(new, uow)
 
 
 async def _without_notices(arrivals: Sequence[Arrival], uow: UnitOfWork) -> Sequence[Arrival]:

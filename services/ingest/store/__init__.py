@@ -22,7 +22,8 @@ from services.ingest.store.chat import (
     step_of_message,
 )
 from services.ingest.store.raw_events import (
-    keep_raw_events,
+    add_new_raw_events,
+    add_raw_events,
     keep_statuses,
     list_raw_events,
     raw_event,
@@ -58,6 +59,8 @@ __all__ = [
     "SessionKey",
     "ToVisitor",
     "add_messages_to_visitors",
+    "add_new_raw_events",
+    "add_raw_events",
     "add_sends",
     "change_sends",
     "channel",
@@ -68,7 +71,6 @@ __all__ = [
     "echoes_of_notices",
     "hold_sends",
     "hold_sessions",
-    "keep_raw_events",
     "keep_statuses",
     "kept_statuses",
     "known_chat_messages",

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.domain import KeptItem
 from services.ingest.models import DeliveryStatus, RawEvent
-from shared.db import Rowset, Statement
+from shared.db import Rowset, Session, Statement
 
 # Sorted by the unique key, so that two writers of the same items wait for each other instead of locking each other out.
 _ITEMS = Rowset(
@@ -26,17 +26,22 @@ _ITEMS = Rowset(
     received_at="timestamptz",
     sender_ref="text",
 )
-_KEEP = Statement(f"""
+_ADD = f"""
 INSERT INTO raw_events ({_ITEMS.columns}) SELECT {_ITEMS.columns} FROM {_ITEMS}
 ORDER BY tenant_id, channel_id, dedup_key
-ON CONFLICT (tenant_id, channel_id, dedup_key) DO NOTHING
-RETURNING id
-""")
+"""
+_ADD_ALL = Statement(_ADD)
+_ADD_NEW = Statement(f"{_ADD} ON CONFLICT (tenant_id, channel_id, dedup_key) DO NOTHING RETURNING id")
 
 
-async def keep_raw_events(rows: Sequence[KeptItem], session: AsyncSession) -> frozenset[UUID]:
+async def add_raw_events(rows: Sequence[KeptItem], session: Session) -> None:
+    """Store the items; one that is there already raises a unique violation, with the commit at the latest."""
+    await session.leave(_ADD_ALL, _ITEMS.of(rows))
+
+
+async def add_new_raw_events(rows: Sequence[KeptItem], session: AsyncSession) -> frozenset[UUID]:
     """Store the items that were not there yet; the ids of those."""
-    return frozenset((await session.execute(_KEEP, _ITEMS.of(rows))).scalars())
+    return frozenset((await session.execute(_ADD_NEW, _ITEMS.of(rows))).scalars())
 
 
 async def keep_statuses(rows: Sequence[dict[str, object]], session: AsyncSession) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from services.ingest.channels.sending import QUEUED, UNKNOWN
 from services.ingest.models import Channel, DeliveryStatus, Send
-from shared.db import Rowset, Statement, hold_names
+from shared.db import Rowset, Session, Statement, hold_names
 
 ECHOED_WITHIN: Final = timedelta(hours=1)
 """So long after a notice whose outcome is not known, what says the same is its echo."""
@@ -223,7 +223,7 @@ async def due_send(tenant_id: UUID, message_id: UUID, attempt: int, session: Asy
     return DueSend(*row) if row is not None else None
 
 
-async def hold_sends(news: Sequence[News], session: AsyncSession) -> list[HeldSend]:
+async def hold_sends(news: Sequence[News], session: Session) -> list[HeldSend]:
     """The sends that these news name.
 
     The provider's ids of the news are locked first: so whoever keeps a status and whoever records the id that it names

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.metrics.domain import Fact, FactKind
-from shared.db import Rowset, Statement
+from shared.db import Rowset, Session, Statement
 
 SOON: Final = timedelta(seconds=1)
 """A conversation is measured so long after something was heard of it: what comes meanwhile is measured with it."""
@@ -62,9 +62,9 @@ SELECT conversation_id FROM marked ORDER BY conversation_id DESC OFFSET :most - 
 """)
 
 
-async def log_facts(facts: Sequence[Fact], now: datetime, session: AsyncSession) -> None:
+async def log_facts(facts: Sequence[Fact], now: datetime, session: Session) -> None:
     """Write them down, each once, and have their conversations measured soon."""
-    await session.execute(_LOG, _FACTS.of(facts) | times(now))
+    await session.leave(_LOG, _FACTS.of(facts) | times(now))
 
 
 async def mark_concerned(

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.privacy.domain.deadlines import over_by
 from services.privacy.models import PrivacySettings, ProofCode, Request
-from shared.db import hold_names
+from shared.db import Session, hold_names
 
 
 async def request(
@@ -52,7 +52,7 @@ async def hold_waiting(tenant_id: UUID, state: str, limit: int, session: AsyncSe
     return (await session.scalars(query.order_by(Request.id).limit(limit).with_for_update())).all()
 
 
-async def hold_identifiers(tenant_id: UUID, refs: Iterable[str], session: AsyncSession) -> None:
+async def hold_identifiers(tenant_id: UUID, refs: Iterable[str], session: Session) -> None:
     """Whoever else makes a code for one of these fingerprints waits until this transaction ends."""
     await hold_names((f"proof|{tenant_id}|{ref}" for ref in refs), session)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing.domain import Case, Server
-from shared.db import Rowset, Statement, hold_names
+from shared.db import Rowset, Session, Statement, hold_names
 
 
 class OfConversation(Protocol):
@@ -173,7 +173,7 @@ WHERE r.tenant_id = wanted.tenant_id AND r.conversation_id = wanted.conversation
 """)
 
 
-async def hold(tenants: Iterable[UUID], session: AsyncSession) -> None:
+async def hold(tenants: Iterable[UUID], session: Session) -> None:
     """Let nobody else decide who answers in these tenants until the end of the transaction.
 
     Whoever decides takes this lock before any other: so none waits unseen while another's agent becomes free, and none
@@ -219,30 +219,30 @@ async def line(tenants: Iterable[UUID], room: int, session: AsyncSession) -> lis
     return [_case(row) for row in await session.execute(_LINE, {"tenants": list(tenants), "room": room})]
 
 
-async def keep(kept: Iterable[Case], session: AsyncSession) -> None:
+async def keep(kept: Iterable[Case], session: Session) -> None:
     """Write the cases as they are, but for who refused them."""
-    await session.execute(_KEEP, _KEPT.of(kept))
+    await session.leave(_KEEP, _KEPT.of(kept))
 
 
-async def change_loads(changes: Iterable[LoadChange], session: AsyncSession) -> None:
+async def change_loads(changes: Iterable[LoadChange], session: Session) -> None:
     """Let loads rise and fall; raises an `IntegrityError` where one would rise above the capacity."""
-    await session.execute(_CHANGE_LOADS, _LOADS.of(changes))
+    await session.leave(_CHANGE_LOADS, _LOADS.of(changes))
 
 
-async def add_offers(offers: Iterable[NewOffer], session: AsyncSession) -> None:
-    await session.execute(_ADD_OFFERS, _OFFERS.of(offers))
+async def add_offers(offers: Iterable[NewOffer], session: Session) -> None:
+    await session.leave(_ADD_OFFERS, _OFFERS.of(offers))
 
 
-async def end_offers(ended: Iterable[EndedOffer], now: datetime, session: AsyncSession) -> None:
-    await session.execute(_END_OFFERS, _ENDED.of(ended) | {"now": now})
+async def end_offers(ended: Iterable[EndedOffer], now: datetime, session: Session) -> None:
+    await session.leave(_END_OFFERS, _ENDED.of(ended) | {"now": now})
 
 
-async def add_refusals(refusals: Iterable[NewRefusal], session: AsyncSession) -> None:
-    await session.execute(_ADD_REFUSALS, _REFUSALS.of(refusals))
+async def add_refusals(refusals: Iterable[NewRefusal], session: Session) -> None:
+    await session.leave(_ADD_REFUSALS, _REFUSALS.of(refusals))
 
 
-async def forget_refusals(of: Iterable[Case], session: AsyncSession) -> None:
-    await session.execute(_FORGET_REFUSALS, _WANTED.of(of))
+async def forget_refusals(of: Iterable[Case], session: Session) -> None:
+    await session.leave(_FORGET_REFUSALS, _WANTED.of(of))
 
 
 def _case(row: Row[Any]) -> Case:
