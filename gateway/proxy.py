@@ -1,7 +1,7 @@
 """One API over all services: the gateway says who calls, and passes on what is asked and what is answered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -19,6 +19,7 @@ from shared.http import (
     Caller,
     ContextSigner,
     NotFound,
+    Passage,
     TooManyRequests,
     Unavailable,
 )
@@ -28,13 +29,13 @@ STREAMS: Final = 1_000
 """Answers of which more may come that one gateway passes on at once."""
 _STREAMS_OF_ONE: Final = 20
 
-_ASKED: Final = ("accept", "content-type", "idempotency-key", "if-match", "last-event-id")
-_ASKED_BY_VISITORS: Final[Mapping[str, Sequence[str]]] = {
-    "ingest": (*_ASKED, "origin", "x-visitor-token"),
-    "privacy": (*_ASKED, "x-tracking-token"),
+_ASKED: Final = frozenset({"accept", "content-type", "idempotency-key", "if-match", "last-event-id"})
+_ASKED_BY_VISITORS: Final[Mapping[str, frozenset[str]]] = {
+    "ingest": _ASKED | {"origin", "x-visitor-token"},
+    "privacy": _ASKED | {"x-tracking-token"},
 }
 """What a service is told of who says nothing of himself: of secrets only its own."""
-_ANSWERED: Final = (
+_ANSWERED: Final = {
     "allow",
     "cache-control",
     "content-disposition",
@@ -44,7 +45,7 @@ _ANSWERED: Final = (
     "location",
     "retry-after",
     "x-accel-buffering",
-)
+}
 
 # Any page may ask for what is open to everyone (Fetch standard, CORS): no cookie is ever looked at, and for which pages
 # a chat is there, its service decides by their origin.
@@ -60,15 +61,13 @@ _PREFLIGHT: Final = {
 
 _ANSWER_SECONDS: Final = 10
 # A stream may last; but a service that sends not even a comment for so long is gone.
-_TIMEOUT: Final = httpx.Timeout(_ANSWER_SECONDS, connect=2.0, read=60.0)
+PATIENCE: Final = httpx.Timeout(_ANSWER_SECONDS, connect=2.0, read=60.0)
 
 
 class Proxy:
     """Passes requests on to the services."""
 
-    def __init__(
-        self, services: dict[str, httpx.AsyncClient], authenticator: Authenticator, signer: ContextSigner
-    ) -> None:
+    def __init__(self, services: Mapping[str, Passage], authenticator: Authenticator, signer: ContextSigner) -> None:
         self._services = services
         self._authenticator = authenticator
         self._signer = signer
@@ -76,8 +75,9 @@ class Proxy:
 
     async def pass_on(self, request: Request) -> Response:
         """What the service answers, events as they come; 503 while it is down."""
-        where = destination(request.url.path)
-        if request.url.path.startswith("/v1/public/"):
+        path: str = request.scope["path"]
+        where = destination(path)
+        if path.startswith("/v1/public/"):
             return await self._pass_visitor_on(request, where)
         caller = await self._authenticator.identify(request)
         if where is None:
@@ -92,25 +92,25 @@ class Proxy:
             raise NotFound
         asked = _ASKED_BY_VISITORS[where.service]
         if request.method == "OPTIONS":
-            headers = {"Access-Control-Allow-Headers": ", ".join(asked), **_PREFLIGHT}
+            headers = {"Access-Control-Allow-Headers": ", ".join(sorted(asked)), **_PREFLIGHT}
             return Response(status_code=204, headers=headers)
         caller = await self._authenticator.visitor(request, where.tenant_slug)
         return await self._ask(request, where, caller, asked)
 
-    async def _ask(self, request: Request, where: Destination, caller: Caller, asked: Sequence[str]) -> Response:
-        client = self._services.get(where.service)
-        if client is None:
+    async def _ask(self, request: Request, where: Destination, caller: Caller, asked: frozenset[str]) -> Response:
+        service = self._services.get(where.service)
+        if service is None:
             raise NotFound
-        headers = {name: request.headers[name] for name in asked if name in request.headers}
+        # Of what is said twice, the first holds.
+        headers = {name: value for name, value in reversed(request.headers.items()) if name in asked}
         headers["authorization"] = f"Bearer {self._signer.sign(caller, where.service)}"
         if (trace := current_trace()) is not None:
             headers["traceparent"] = trace
-        query = request.url.query
-        url = f"{where.path}?{query}" if query else where.path
+        query = request.scope["query_string"].decode("latin-1")
+        path = f"{where.path}?{query}" if query else where.path
         body = await request.body()
         try:
-            question = client.build_request(request.method, url, headers=headers, content=body, timeout=_TIMEOUT)
-            answer = await _answer(client, question)
+            answer = await _whole(service.ask(request.method, path, headers=headers, content=body))
         except (httpx.InvalidURL, UnicodeError):
             raise BadRequest("The address or a header cannot be passed on.") from None
         except (httpx.HTTPError, TimeoutError):
@@ -118,7 +118,7 @@ class Proxy:
         return await self._told(answer, caller)
 
     async def _told(self, answer: httpx.Response, caller: Caller) -> Response:
-        headers = {name: answer.headers[name] for name in _ANSWERED if name in answer.headers}
+        headers = {name: value for name, value in answer.headers.items() if name in _ANSWERED}
         if not _is_passed_as_it_comes(answer):
             return Response(answer.content, answer.status_code, headers)
         try:
@@ -129,10 +129,10 @@ class Proxy:
         return _Passing(answer, headers, leave=partial(self._streams.leave, caller.id))
 
 
-async def _answer(client: httpx.AsyncClient, question: httpx.Request) -> httpx.Response:
-    """The answer, whole unless it is passed on as it comes; raises `TimeoutError`."""
+async def _whole(asked: Awaitable[httpx.Response]) -> httpx.Response:
+    """The answer with all of its body, unless that is passed on as it comes; raises `TimeoutError`."""
     async with asyncio.timeout(_ANSWER_SECONDS):
-        answer = await client.send(question, stream=True)
+        answer = await asked
         if not _is_passed_as_it_comes(answer):
             try:
                 await answer.aread()

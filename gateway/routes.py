@@ -38,17 +38,6 @@ RESERVED_SLUGS = frozenset({*PASSAGES, "forms", "preferences", "surveys"})
 BEGINNINGS = tuple(f"/v1/{first}" for first in (*PUBLIC, "public", *(f"operations/{service}" for service in SERVICES)))
 """How the paths begin that other services answer."""
 
-PATTERNS = tuple(
-    f"/v1/{path}"
-    for first in (
-        *(*PUBLIC, "operations"),
-        *(f"public/{first}" for first in PASSAGES),
-        *(f"public/{{tenant_slug}}/{first}" for first in OF_TENANTS),
-    )
-    for path in (first, f"{first}/{{path:path}}")
-)
-"""These paths by what they have in common, told apart in the metrics."""
-
 # Nothing that a client, a proxy or a server might resolve differently than it was matched here.
 _PLAIN = re.compile(r"/v1(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+")
 
@@ -78,6 +67,21 @@ def destination(path: str) -> Destination | None:
     if first == "operations" and len(rest) >= 2 and rest[0] in SERVICES and rest[1] == "dead-letters":
         return Destination(rest[0], "/" + "/".join(rest[1:]))
     return None
+
+
+def pattern(path: str) -> str | None:
+    """What a path that begins so has in common with others, told apart in the metrics; None where nothing is."""
+    first, *rest = path.removeprefix("/v1/").split("/")
+    match rest:
+        case _ if first in PUBLIC or first == "operations":
+            common, behind = f"/v1/{first}", rest
+        case [passage, *behind] if first == "public" and passage in PASSAGES:
+            common = f"/v1/public/{passage}"
+        case [_, own, *behind] if first == "public" and own in OF_TENANTS:
+            common = f"/v1/public/{{tenant_slug}}/{own}"
+        case _:
+            return None
+    return f"{common}/{{path:path}}" if behind else common
 
 
 def _open_to_all(own: str, rest: Sequence[str]) -> Destination | None:

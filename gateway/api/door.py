@@ -9,16 +9,15 @@ import httpx
 from fastapi import APIRouter, Request, Response
 from httpx_aiohttp import AiohttpTransport
 from starlette.responses import FileResponse
-from starlette.routing import Route, Router
 
 from gateway.authentication import Authenticator
 from gateway.handlers import Entrance
 from gateway.passwords import Passwords
-from gateway.proxy import STREAMS, Proxy
+from gateway.proxy import PATIENCE, STREAMS, Proxy
 from gateway.realtime import Realtime
-from gateway.routes import PATTERNS
+from gateway.routes import pattern
 from gateway.settings import Settings
-from shared.http import ContextSigner, Door, outgoing_client
+from shared.http import ContextSigner, Declared, Door, Passage, straight
 from shared.service import Kernel
 
 _ANSWERS: Final = 100
@@ -31,9 +30,9 @@ async def furnish(kernel: Kernel[Settings]) -> AsyncIterator[None]:
     settings = kernel.settings
     authenticator: Authenticator = kernel.app.state.desk.callers
     async with AsyncExitStack() as stack:
-        clients = {name: await stack.enter_async_context(_client(url)) for name, url in settings.services.items()}
+        passages = {name: await stack.enter_async_context(_passage(url)) for name, url in settings.services.items()}
         signer = ContextSigner(settings.caller_private_key.get_secret_value())
-        kernel.app.state.proxy = Proxy(clients, authenticator, signer)
+        kernel.app.state.proxy = Proxy(passages, authenticator, signer)
         kernel.app.state.entrance = Entrance(
             kernel.database, kernel.blind_index, await Passwords.ready(), authenticator.tokens
         )
@@ -48,9 +47,9 @@ def callers(kernel: Kernel[Settings]) -> Authenticator:
     return Authenticator(kernel.settings, kernel.database)
 
 
-def _client(url: str) -> httpx.AsyncClient:
+def _passage(url: str) -> Passage:
     limits = httpx.Limits(max_connections=_ANSWERS + STREAMS)
-    return outgoing_client(url, transport=AiohttpTransport(limits=limits))
+    return Passage(url, AiohttpTransport(limits=limits), timeout=PATIENCE)
 
 
 door = APIRouter(include_in_schema=False)
@@ -69,6 +68,11 @@ async def pass_on(request: Request) -> Response:
     return await proxy.pass_on(request)
 
 
+def _match(path: str) -> tuple[Declared, dict[str, str]] | None:
+    declared = pattern(path)
+    return (Declared(declared), {}) if declared else None
+
+
 # What a method is good for, who answers says; `OPTIONS` is what pages ask before they call what is open to everyone.
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-passing = Door(Router([Route(path, pass_on, methods=_METHODS) for path in PATTERNS], redirect_slashes=False))
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+passing = Door(straight(_match, dict.fromkeys(_METHODS, pass_on)))

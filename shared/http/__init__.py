@@ -1,8 +1,8 @@
 """The edge of a process: who calls, what is asked, one transaction, one shape of answer."""
 
 from shared.http.auth import PUBLIC_SCOPE, Caller, Callers, ContextSigner, ContextVerifier, bearer, requires
-from shared.http.clients import outgoing_client, was_never_sent
-from shared.http.edge import Body, Desk, Door, RequestEdge, StreamRoute, TransactionRoute, Work
+from shared.http.clients import Passage, outgoing_client, was_never_sent
+from shared.http.edge import Body, Declared, Desk, Door, RequestEdge, StreamRoute, TransactionRoute, Work, straight
 from shared.http.etags import check_version, tell_version
 from shared.http.fields import Moment, Present, Words
 from shared.http.limits import Limit
@@ -13,6 +13,7 @@ from shared.http.problems import (
     Conflict,
     Forbidden,
     Invalid,
+    MethodNotAllowed,
     NotFound,
     PreconditionFailed,
     Problem,
@@ -36,16 +37,19 @@ __all__ = [
     "Conflict",
     "ContextSigner",
     "ContextVerifier",
+    "Declared",
     "Desk",
     "Door",
     "Forbidden",
     "Invalid",
     "Limit",
+    "MethodNotAllowed",
     "Moment",
     "NotFound",
     "Page",
     "Pages",
     "Paging",
+    "Passage",
     "PreconditionFailed",
     "Present",
     "Problem",
@@ -64,6 +68,7 @@ __all__ = [
     "outgoing_client",
     "requires",
     "send_in_time",
+    "straight",
     "tell_version",
     "was_never_sent",
 ]

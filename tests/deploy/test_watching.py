@@ -12,8 +12,8 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from deploy.processes import PROCESSES, REPOSITORY
-from gateway.routes import PATTERNS
-from services.ingest.api.webhooks import webhooks
+from gateway.routes import BEGINNINGS, pattern
+from services.ingest.api.webhooks import ADDRESS
 from shared import telemetry
 from shared.events import EVENTS
 
@@ -95,7 +95,7 @@ def test_it_asks_for_what_is_told_by_labels_that_it_has(expression: str) -> None
 VALUES: Mapping[str, Collection[str]] = {
     "process": PROCESSES,
     "job": [scrape["job_name"] for scrape in CONFIG["scrape_configs"]],
-    "route": [*(route.path for route in webhooks.app.routes), *PATTERNS],  # type: ignore[attr-defined]
+    "route": [ADDRESS, *map(str, map(pattern, BEGINNINGS))],
     "type": EVENTS,
     "outcome": ["failed"],
     "reason": ["signature"],

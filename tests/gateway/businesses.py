@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from gateway.proxy import Proxy
 from gateway.routes import SERVICES
 from shared.db import Database
-from shared.http import ContextSigner, outgoing_client
+from shared.http import ContextSigner, Passage
 from tests.support.machine import CALLER_PRIVATE_KEY
 from tests.support.outbox import said
 from tests.support.serving import Served
@@ -93,5 +93,5 @@ def new_email() -> str:
 def play(served: Served, answer: Callable[[httpx.Request], httpx.Response]) -> None:
     """Let `answer` play every service."""
     state = served.app.state
-    clients = {name: outgoing_client("http://service", transport=httpx.MockTransport(answer)) for name in SERVICES}
-    state.proxy = Proxy(clients, state.desk.callers, ContextSigner(CALLER_PRIVATE_KEY))
+    passages = {name: Passage("http://service", httpx.MockTransport(answer)) for name in SERVICES}
+    state.proxy = Proxy(passages, state.desk.callers, ContextSigner(CALLER_PRIVATE_KEY))

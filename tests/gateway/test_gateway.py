@@ -17,7 +17,7 @@ from gateway.proxy import Proxy
 from gateway.routes import RESERVED_SLUGS, Destination, destination, public_path
 from gateway.settings import Settings
 from shared.events.gateway import ApiKeyChanged, TenantChanged
-from shared.http import ContextSigner, ContextVerifier, Limit, TooManyRequests, outgoing_client
+from shared.http import ContextSigner, ContextVerifier, Limit, Passage, TooManyRequests
 from tests.support.machine import CALLER_PRIVATE_KEY, CALLER_PUBLIC_KEY, BrokerAddress, Machine
 from tests.support.outbox import said
 from tests.support.services import SERVICES
@@ -53,8 +53,8 @@ class Front:
     def with_service(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
         """Let `answer` play every service."""
         app = self.served.app
-        clients = {name: outgoing_client("http://service", transport=httpx.MockTransport(answer)) for name in SERVICES}
-        app.state.proxy = Proxy(clients, app.state.desk.callers, ContextSigner(CALLER_PRIVATE_KEY))
+        passages = {name: Passage("http://service", httpx.MockTransport(answer)) for name in SERVICES}
+        app.state.proxy = Proxy(passages, app.state.desk.callers, ContextSigner(CALLER_PRIVATE_KEY))
 
 
 def settings(machine: Machine, broker: BrokerAddress, **changes: Any) -> Settings:

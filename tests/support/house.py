@@ -13,7 +13,7 @@ from deploy.processes import PROCESSES
 from gateway.passwords import Passwords
 from gateway.proxy import Proxy
 from gateway.routes import SERVICES as BEHIND
-from shared.http import ContextSigner, outgoing_client
+from shared.http import ContextSigner, Passage
 from tests.support.machine import CALLER_PRIVATE_KEY, BrokerAddress, Machine
 from tests.support.services import SERVICES
 from tests.support.serving import Served, serving
@@ -93,7 +93,7 @@ async def whole_house(machine: Machine, broker: BrokerAddress) -> AsyncIterator[
 async def _open_doors(processes: dict[str, Served]) -> None:
     """Lead the gateway to the others in memory, and let it hash passwords as cheaply as it gets."""
     state = processes["gateway"].app.state
-    clients = {name: outgoing_client("http://service", transport=processes[name].transport) for name in BEHIND}
-    state.proxy = Proxy(clients, state.desk.callers, ContextSigner(CALLER_PRIVATE_KEY))
+    passages = {name: Passage("http://service", processes[name].transport) for name in BEHIND}
+    state.proxy = Proxy(passages, state.desk.callers, ContextSigner(CALLER_PRIVATE_KEY))
     cheap = await Passwords.ready(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     state.entrance = replace(state.entrance, passwords=cheap)

@@ -1,16 +1,17 @@
 """The providers' door: what they post is durable when it is acknowledged."""
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
 from fastapi import Request, Response
-from starlette.routing import Route, Router
 
 from services.ingest import handlers
 from services.ingest.api.counter import Counter
 from services.ingest.channels import CHANNELS
-from shared.http import Door, Forbidden, Unauthorized
+from shared.http import Declared, Door, Forbidden, Unauthorized, straight
 from shared.telemetry import WEBHOOK_ITEMS, WEBHOOKS_REFUSED
 
 WEBHOOK_BYTES = 5 * 1024 * 1024
@@ -50,11 +51,15 @@ async def receive(request: Request) -> Response:
     return Response(status_code=200)
 
 
-_ADDRESS = "/webhooks/{kind}/{channel_id}"
-webhooks = Door(
-    Router(
-        [Route(_ADDRESS, shake_hands, methods=["GET"]), Route(_ADDRESS, receive, methods=["POST"])],
-        redirect_slashes=False,
-    ),
-    body_bytes=WEBHOOK_BYTES,
-)
+ADDRESS: Final = "/webhooks/{kind}/{channel_id}"
+_ADDRESS: Final = re.compile(r"/webhooks/(?P<kind>[^/]+)/(?P<channel_id>[^/]+)")
+_DECLARED: Final = Declared(ADDRESS)
+
+
+def _match(path: str) -> tuple[Declared, dict[str, str]] | None:
+    found = _ADDRESS.fullmatch(path)
+    return (_DECLARED, found.groupdict()) if found else None
+
+
+_ACTS: Final = {"GET": shake_hands, "HEAD": shake_hands, "POST": receive}
+webhooks = Door(straight(_match, _ACTS), body_bytes=WEBHOOK_BYTES)
