@@ -22,6 +22,7 @@ from deploy.local.postgres import Postgres
 from deploy.local.running import running_set
 from deploy.local.supervisor import StartError
 from deploy.processes import REPOSITORY
+from shared.http import ContextSigner
 from tests.bench.chains import balcao, bare_chain
 from tests.bench.figures import Circumstances, Figure, as_json, table
 from tests.bench.machine import Clock, standing_still
@@ -71,9 +72,10 @@ async def _measure(steps: Sequence[str], figures: list[Figure]) -> None:
     ):
         task = progress.add_task("start", total=len(steps) + 1)
         async with running_set(Path(folder), free_ports().base, kafka="apache", environment=ROOM) as running:
-            password = Keys.of(Path(folder)).derived("postgres")
-            admin_url = Postgres(Path(folder), running.ports["postgres"], password).admin_url
-            setting = Setting(running, admin_url, balcao(running, admin_url), await bare_chain(running, admin_url))
+            keys = Keys.of(Path(folder))
+            admin_url = Postgres(Path(folder), running.ports["postgres"], keys.derived("postgres")).admin_url
+            whole, bare = balcao(running, admin_url), await bare_chain(running, admin_url)
+            setting = Setting(running, admin_url, whole, bare, ContextSigner(keys.caller_private_key))
             await hire_agents(setting)
             with standing_still(setting.bare.python.values()):
                 for name in steps:

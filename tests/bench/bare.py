@@ -2,9 +2,10 @@
 
 It verifies and stores a webhook's item once, publishes it, gives it a contact, a conversation and a number, publishes
 that, and counts it in two listeners: in batches, with outboxes and inboxes, and without tenants, personal data, types,
-retries, dead letters or telemetry. What it reaches is the limit that Balcão's figures stand beside.
+retries, dead letters or telemetry. A passage stands beside it that hands on what it is asked, whoever asks. What they
+reach is the limit that Balcão's figures stand beside.
 
-`python -m tests.bench.bare ingest|conversation|metrics|routing` runs one link, told by the environment where.
+`python -m tests.bench.bare ingest|conversation|metrics|routing|passage` runs one link, told by the environment where.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
+import aiohttp
 import asyncpg
 import orjson
 import uvicorn
@@ -31,6 +33,7 @@ from uuid_utils.compat import uuid7
 PARTITIONS: Final = 16
 TOPICS: Final = ("bare.ingest", "bare.conversation")
 LINKS: Final = ("ingest", "conversation", "metrics", "routing")
+PASSAGE: Final = "passage"
 
 SCHEMA: Final = """
 CREATE TABLE raw_events (id uuid PRIMARY KEY, dedup_key text UNIQUE, body bytea, received_at timestamptz);
@@ -38,7 +41,8 @@ CREATE TABLE contacts (id uuid PRIMARY KEY, address text UNIQUE);
 CREATE TABLE conversations (id uuid PRIMARY KEY, contact_id uuid UNIQUE, last_seq int, last_message_at timestamptz);
 CREATE TABLE messages (id uuid PRIMARY KEY, conversation_id uuid, seq int, text text, provider_message_id text UNIQUE,
   sent_at timestamptz, UNIQUE (conversation_id, seq));
-CREATE TABLE facts (event_id uuid PRIMARY KEY, conversation_id uuid, happened_at timestamptz);
+CREATE TABLE facts (event_id uuid PRIMARY KEY, message_id uuid, conversation_id uuid, happened_at timestamptz,
+  heard_at timestamptz);
 CREATE TABLE cases (conversation_id uuid PRIMARY KEY, waiting_since timestamptz);
 CREATE TABLE ingest_outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, value bytea);
 CREATE TABLE conversation_outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, value bytea);
@@ -113,6 +117,22 @@ async def store_webhooks(bodies: Sequence[bytes], pool: asyncpg.Pool) -> None:
         await say("ingest", events, connection)
 
 
+# Reads.
+
+
+def passage(to: str, session: aiohttp.ClientSession) -> FastAPI:
+    """What another service answers to the same question."""
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/{path:path}")
+    async def read(path: str, request: Request) -> Response:
+        headers = {"authorization": request.headers["authorization"]}
+        async with session.get(f"{to}/{path}", headers=headers) as answer:
+            return Response(await answer.read(), answer.status, media_type=answer.content_type)
+
+    return app
+
+
 # The history.
 
 
@@ -164,8 +184,10 @@ async def _contacts(addresses: list[str], connection: Connection) -> dict[str, U
 
 async def count_messages(events: Sequence[Event], connection: Connection) -> None:
     await connection.execute(
-        "INSERT INTO facts SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])",
+        "INSERT INTO facts"
+        " SELECT *, clock_timestamp() FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[])",
         [event["id"] for event in events],
+        [event["message_id"] for event in events],
         [event["key"] for event in events],
         [_moment(event["sent_at"]) for event in events],
     )
@@ -251,11 +273,7 @@ async def link(name: str) -> None:
         match name:
             case "ingest":
                 group.create_task(relay(name, pool, await _producer()))
-                app = application(os.environ["BARE_SECRET"].encode(), pool)
-                config = uvicorn.Config(
-                    app, port=int(os.environ["BARE_PORT"]), http="httptools", log_level="warning", access_log=False
-                )
-                await uvicorn.Server(config).serve()
+                await _serve(application(os.environ["BARE_SECRET"].encode(), pool))
             case "conversation":
                 group.create_task(relay(name, pool, await _producer()))
                 await listen(name, "bare.ingest", append_messages, pool)
@@ -263,6 +281,17 @@ async def link(name: str) -> None:
                 await listen(name, "bare.conversation", count_messages, pool)
             case "routing":
                 await listen(name, "bare.conversation", note_waiting, pool)
+
+
+async def pass_on() -> None:
+    async with aiohttp.ClientSession() as session:
+        await _serve(passage(os.environ["BARE_PASSES_ON_TO"], session))
+
+
+async def _serve(app: FastAPI) -> None:
+    port = int(os.environ["BARE_PORT"])
+    config = uvicorn.Config(app, port=port, http="httptools", log_level="warning", access_log=False)
+    await uvicorn.Server(config).serve()
 
 
 @asynccontextmanager
@@ -280,4 +309,4 @@ async def _producer() -> AIOKafkaProducer:
 
 
 if __name__ == "__main__":
-    uvloop.run(link(sys.argv[1]))
+    uvloop.run(pass_on() if sys.argv[1] == PASSAGE else link(sys.argv[1]))

@@ -27,6 +27,7 @@ from tests.support.whatsapp import Text, body_of, message_of, signed
 SERVERS: Final = ("postgres", "broker")
 
 _BARE_PORT: Final = 50
+_PASSAGE_PORT: Final = 51
 _START_SECONDS: Final = 30
 _LOOK_SECONDS: Final = 0.2
 """Counting takes of the CPU that is measured."""
@@ -89,6 +90,15 @@ class Chain:
         async with connected(self.admin_url, self.stored.database) as connection:
             return {name: (id_.int >> 80) / 1000 for name, id_ in await connection.fetch(query, since)}
 
+    async def heard_since(self, since: UUID) -> dict[str, float]:
+        """When a listener heard of each message of this id or a later one; by the provider's id."""
+        query = (
+            "SELECT provider_message_id, extract(epoch FROM heard_at)::float FROM messages"
+            " JOIN facts ON message_id = id WHERE id >= $1"
+        )
+        async with connected(self.admin_url, self.stored.database) as connection:
+            return dict(await connection.fetch(query, since))
+
     async def done(self, count: int, since: UUID, *, within: float) -> float:
         """The moment when everyone is done with so many messages since then; raises `TimeoutError`."""
         async with asyncio.timeout(within):
@@ -145,6 +155,26 @@ async def bare_chain(running: RunningSet, admin_url: str) -> Chain:
         stored=Place("bare", "messages", "id"),
         heard=(Place("bare", "facts", "event_id"), Place("bare", "routing_inbox", "event_id")),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A way to a service's reads."""
+
+    port: int
+    process: int
+
+
+@asynccontextmanager
+async def bare_passage(running: RunningSet, to: str) -> AsyncIterator[Passage]:
+    """The bare one to one of Balcão's own services, while it is measured."""
+    port = running.ports.base + _PASSAGE_PORT
+    environment = {"BARE_PORT": str(port), "BARE_PASSES_ON_TO": running.ports.url(to)}
+    name, command = f"bare {bare.PASSAGE}", [sys.executable, "-m", "tests.bench.bare", bare.PASSAGE]
+    await running.supervisor.start(Program(name, command, REPOSITORY, environment=environment), within=_START_SECONDS)
+    await _accepts(port)
+    yield Passage(port, running.pids()[name])
+    await running.stop(name)
 
 
 async def quiet(admin_url: str, *, within: float) -> None:

@@ -1,7 +1,7 @@
 """What was measured: figures with their targets, the table that shows them, and the file that keeps them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import ceil, nan
 from typing import Any
 
@@ -70,6 +70,12 @@ def latency(name: str, what: str, waits: Sequence[float], targets: Mapping[int, 
         yield Figure(f"{name}-p{percent}", f"{what}, p{percent}", percentile(waits, percent) * 1000, "ms", target)
 
 
+def beside(bare: str, percentiles: Iterable[Figure]) -> Iterator[Figure]:
+    """These percentiles with the same ones of the bare chain, whose names begin so."""
+    for figure in percentiles:
+        yield replace(figure, bare=f"{bare}-{figure.name.rpartition('-')[2]}")
+
+
 def table(figures: Sequence[Figure]) -> Iterator[str]:
     """The lines that show them: those with a target, indented those that explain them, and bare ones only beside."""
     values = {figure.name: figure.value for figure in figures}
@@ -77,7 +83,8 @@ def table(figures: Sequence[Figure]) -> Iterator[str]:
     yield f"{'':<72}{'figure':>10} {'':<6}{'target':>14}{'bare':>10}{'ratio':>7}"
     for figure in (each for each in figures if each.name not in beside_others):
         baseline = _baseline(figure, values)
-        beside = "" if baseline is None else f"{baseline:>10,.4g}{figure.value / baseline:>7.2f}"
+        ratio = f"{figure.value / baseline:>7.2f}" if baseline else ""
+        beside = "" if baseline is None else f"{baseline:>10,.4g}{ratio}"
         sign = {True: "  met", False: "  MISSED", None: ""}[_met(figure, baseline)]
         what = figure.what if figure.target else f"  {figure.what}"
         target = "" if figure.target is None else str(figure.target)

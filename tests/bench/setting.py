@@ -11,6 +11,7 @@ import httpx
 
 from deploy.local.plan import HOST
 from deploy.local.running import RunningSet
+from shared.http import Caller, ContextSigner
 from shared.ids import earliest_id
 from tests.bench.chains import Chain, connected
 from tests.bench.posting import Load, Outcome, Stream, generate
@@ -23,6 +24,7 @@ CUSTOMERS: Final = tuple(f"55119{number:08d}" for number in range(200))
 ROOM: Final = {"GATEWAY_REQUESTS_PER_MINUTE_AND_KEY": "600000", "GATEWAY_REQUESTS_PER_MINUTE_AND_TENANT": "600000"}
 """Whoever measures asks more often than a client may."""
 
+_READS: Final = frozenset({"routing:read"})
 _AGENT: Final[Mapping[str, str]] = {"name": "Agent", "role": "agent"}
 _AGENTS: Final = 50
 _CAPACITY: Final = 100
@@ -39,6 +41,8 @@ class Setting:
     whole: Chain
     bare: Chain
     """It stands still, save when it is measured."""
+    signer: ContextSigner
+    """The gateway's, for whoever goes past it."""
     outcomes: list[Outcome] = field(default_factory=list)
     """Of the loads of the step that is under way."""
     _written: Counter[str] = field(default_factory=Counter)
@@ -73,10 +77,13 @@ class Setting:
         self.outcomes.append(outcome)
         return outcome
 
-    def get(self, path: str) -> bytes:
-        """A request to the gateway, as it goes over the wire."""
-        key = self.running.demo["admin_key"]
-        return f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+    def get(self, path: str, *, past_gateway_to: str | None = None) -> bytes:
+        """A request to the gateway, or past it to a service, as it goes over the wire."""
+        bearer = self.running.demo["admin_key"]
+        if past_gateway_to is not None:
+            reader = Caller("bench", UUID(self.running.demo["tenant_id"]), _READS)
+            bearer = self.signer.sign(reader, past_gateway_to)
+        return f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {bearer}\r\n\r\n".encode()
 
     def stream(self, mark: bytes, count: int) -> Stream:
         """The tenant's realtime stream, followed until so many events bear the mark."""

@@ -1,15 +1,16 @@
 """How long it takes until an agent has a conversation, and how many can be begun and assigned."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import Final
 
 from tests.bench.chains import SERVERS, quiet
-from tests.bench.figures import Figure, Target, latency
-from tests.bench.machine import cpu_seconds
+from tests.bench.figures import Figure, Target, beside, latency
+from tests.bench.machine import cpu_seconds, going_on, standing_still
 from tests.bench.posting import Outcome
-from tests.bench.setting import CUSTOMERS, Setting
+from tests.bench.setting import CUSTOMERS, Setting, since_now
+from tests.bench.steps.waits import HEARD
 from tests.support.whatsapp import Text
 
 MESSAGES_PER_SECOND: Final = 200
@@ -34,7 +35,7 @@ async def assigned(setting: Setting) -> list[Figure]:
     waits = _waits(texts, outcome)
     what = f"inbound → assigned, at {MESSAGES_PER_SECOND}/s, each {MIX}th a new conversation"
     return [
-        *latency("assigned", what, waits, {99: Target(200), 50: None}),
+        *beside(HEARD, latency("assigned", what, waits, {99: Target(200), 50: None})),
         Figure("assigned-told", f"of {len(strangers)} new ones assigned", len(waits), ""),
     ]
 
@@ -49,14 +50,30 @@ async def conversations(setting: Setting) -> list[Figure]:
     cost, waits = chain.cost(before, len(texts)), _waits(texts, outcome)
     last_at = max(at for at, line in outcome.told if _ASSIGNED in line)
     rate, python = len(waits) / (last_at - outcome.began_at), sum(cost.values()) - sum(cost[name] for name in SERVERS)
+    bare_rate, bare_cost = await _begun_by_bare(setting)
+    bare_python = sum(spent for name, spent in bare_cost.items() if name not in SERVERS)
     what = "new conversations a second, begun and assigned, each message one"
     return [
-        Figure("conversations", what, rate, "/s", Target(450, at_least=True)),
+        Figure("conversations", what, rate, "/s", Target(450, at_least=True), "bare-conversations"),
+        Figure("bare-conversations", "bare: begun", bare_rate, "/s"),
+        Figure("bare-conversations-python", "bare: Python CPU for each", bare_python, "µs"),
+        Figure("bare-conversations-total", "bare: with both servers", sum(bare_cost.values()), "µs"),
         Figure("conversations-told", f"of {len(texts):,} assigned", len(waits), ""),
-        Figure("conversations-python", "Python CPU a new conversation", python, "µs"),
-        Figure("conversations-total", "with Postgres and broker", sum(cost.values()), "µs"),
+        Figure("conversations-python", "Python CPU for each", python, "µs", None, "bare-conversations-python"),
+        Figure("conversations-total", "with both servers", sum(cost.values()), "µs", None, "bare-conversations-total"),
         *(Figure(f"conversations-{name}", f"  {name}", spent, "µs") for name, spent in cost.items()),
     ]
+
+
+async def _begun_by_bare(setting: Setting) -> tuple[float, Mapping[str, float]]:
+    """Conversations that the bare chain begins a second, which it gives to nobody, and microseconds of CPU for each."""
+    bare = setting.bare
+    texts, since = setting.texts(setting.stranger() for _ in range(NEW_CONVERSATIONS)), since_now()
+    with standing_still(setting.whole.python.values()), going_on(bare.python.values()):
+        before = cpu_seconds(bare.processes)
+        outcome = await setting.post(bare, texts, seconds=_DRAIN_SECONDS)
+        done_at = await bare.done(len(texts), since, within=_DRAIN_SECONDS)
+    return len(texts) / (done_at - outcome.began_at), bare.cost(before, len(texts))
 
 
 def _waits(texts: Sequence[Text], outcome: Outcome) -> list[float]:

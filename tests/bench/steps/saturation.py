@@ -92,19 +92,27 @@ async def sustained(setting: Setting) -> list[Figure]:
 
 
 async def alone(setting: Setting) -> list[Figure]:
-    """Let ingest and the servers alone work, and everyone else afterwards."""
-    texts = setting.texts(islice(cycle(CUSTOMERS), MOST_PER_SECOND * _ALONE_SECONDS))
-    since = since_now()
-    with standing_still(pid for name, pid in setting.whole.python.items() if name != "ingest"):
-        outcome = await setting.post(setting.whole, texts, seconds=_ALONE_SECONDS)
-    caught_up_at = await setting.whole.done(outcome.answered, since, within=_DRAIN_SECONDS)
+    """Let ingest and the servers alone work, and everyone else afterwards; then the same of the bare chain."""
+    ours, caught_up = await _alone(setting.whole, setting)
     await quiet(setting.admin_url, within=_DRAIN_SECONDS)
-    rate = outcome.answered / (outcome.ended_at - outcome.began_at)
+    with standing_still(setting.whole.python.values()), going_on(setting.bare.python.values()):
+        bare, _ = await _alone(setting.bare, setting)
     what = "webhooks acknowledged durable by one ingest, the others standing still"
     return [
-        Figure("alone-acknowledged", what, rate, "/s", Target(2000, at_least=True)),
-        Figure("alone-caught-up", "until the others had caught up", caught_up_at - outcome.ended_at, "s"),
+        Figure("alone-acknowledged", what, ours, "/s", Target(2000, at_least=True), "bare-alone-acknowledged"),
+        Figure("bare-alone-acknowledged", f"bare: {what}", bare, "/s"),
+        Figure("alone-caught-up", "until the others had caught up", caught_up, "s"),
     ]
+
+
+async def _alone(chain: Chain, setting: Setting) -> tuple[float, float]:
+    """Webhooks acknowledged a second by ingest alone, and the seconds until the others had caught up."""
+    await _fill(chain, setting, _WARM_MESSAGES)
+    texts, since = setting.texts(islice(cycle(CUSTOMERS), MOST_PER_SECOND * _ALONE_SECONDS)), since_now()
+    with standing_still(pid for name, pid in chain.python.items() if name != "ingest"):
+        outcome = await setting.post(chain, texts, seconds=_ALONE_SECONDS)
+    caught_up_at = await chain.done(outcome.answered, since, within=_DRAIN_SECONDS)
+    return outcome.answered / (outcome.ended_at - outcome.began_at), caught_up_at - outcome.ended_at
 
 
 async def million(setting: Setting) -> list[Figure]:

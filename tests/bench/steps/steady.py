@@ -30,10 +30,14 @@ class Steadiness:
     """The same until the history began to take it in, as the id tells that it has there."""
     cost: Mapping[str, float]
     """Microseconds of CPU a message, by process."""
+    heard: Sequence[float] = ()
+    """Seconds until a listener heard of it, of the bare chain alone: of Balcão the stream tells, in `waits`."""
 
     def figures(self, name: str, what: str) -> Iterator[Figure]:
         yield from latency(f"{name}-acknowledged", f"webhook acknowledged, {what}", self.acknowledged, _PERCENTS)
         yield from latency(f"{name}-stored", f"inbound → being stored, {what}", self.stored, _PERCENTS)
+        if self.heard:
+            yield from latency(f"{name}-heard", f"inbound → heard by a listener, {what}", self.heard, _PERCENTS)
         yield Figure(f"{name}-total", f"CPU a message with Postgres and broker, {what}", sum(self.cost.values()), "µs")
 
 
@@ -60,8 +64,14 @@ async def _held(chain: Chain, rate: int, setting: Setting) -> Steadiness:
     cost = chain.cost(before, len(texts))
     await chain.done(len(texts), since, within=_DRAIN_SECONDS)
     made_at, wall = await chain.made_since(since), time.time() - time.monotonic()
-    posted = zip(texts, outcome.posted_at, strict=True)
-    return Steadiness(outcome.waits, [made_at[one.id] - (at + wall) for one, at in posted], cost)
+    heard_at = await chain.heard_since(since) if chain is setting.bare else {}
+    posted = {one.id: at + wall for one, at in zip(texts, outcome.posted_at, strict=True)}
+    return Steadiness(
+        outcome.waits,
+        [made_at[id_] - at for id_, at in posted.items()],
+        cost,
+        [heard_at[id_] - at for id_, at in posted.items() if id_ in heard_at],
+    )
 
 
 async def _listening(chain: Chain, setting: Setting) -> None:

@@ -5,7 +5,7 @@ from itertools import cycle, islice
 from typing import Final
 
 from tests.bench.chains import quiet
-from tests.bench.figures import Figure, Target, latency
+from tests.bench.figures import Figure, Target, beside, latency
 from tests.bench.posting import Glance
 from tests.bench.setting import CUSTOMERS, Setting, since_now
 
@@ -14,6 +14,9 @@ MESSAGES_PER_SECOND: Final = 200
 SECONDS: Final = 12
 LOOKED_FOR: Final = 100
 """Every so manieth message is looked for by API."""
+
+HEARD: Final = f"bare-steady-{MESSAGES_PER_SECOND}-heard"
+"""What of the bare chain comes next to being seen."""
 
 _WATCHED: Final = 20
 """Whose conversations are looked at: they are short, and so is what is read."""
@@ -30,7 +33,10 @@ async def webhooks(setting: Setting) -> list[Figure]:
     await quiet(setting.admin_url, within=_DRAIN_SECONDS)
     what = f"webhook acknowledged durable, at {WEBHOOKS_PER_SECOND}/s"
     return [
-        *latency("webhook", what, outcome.waits, {99: Target(50), 50: None}),
+        *beside(
+            f"bare-steady-{WEBHOOKS_PER_SECOND}-acknowledged",
+            latency("webhook", what, outcome.waits, {99: Target(50), 50: None}),
+        ),
         Figure("webhook-stored", f"of {len(texts):,} stored meanwhile", stored, ""),
     ]
 
@@ -61,9 +67,9 @@ async def visible(setting: Setting) -> list[Figure]:
     by_api = [at - outcome.posted_at[number] for number, at in outcome.glanced_at.items()]
     targets, rate = {50: Target(25), 99: Target(100)}, f"at {MESSAGES_PER_SECOND}/s"
     return [
-        *latency("stream", f"inbound → on the realtime stream, {rate}", on_stream, targets),
+        *beside(HEARD, latency("stream", f"inbound → on the realtime stream, {rate}", on_stream, targets)),
         Figure("stream-told", f"of {len(texts):,} told", len(on_stream), ""),
-        *latency("api", f"inbound → read by API, {rate}", by_api, targets),
+        *beside(HEARD, latency("api", f"inbound → read by API, {rate}", by_api, targets)),
         Figure("api-read", f"of {len(glances):,} looked for", len(by_api), ""),
     ]
 
