@@ -43,8 +43,8 @@ service = Service(
     hears={
         TenantChanged: [handlers.keep_tenants],
         UserChanged: [handlers.keep_agents],
-        ConversationOpened: [handlers.open_cases],
-        MessageAdded: [handlers.note_messages],
+        ConversationOpened: [handlers.note_arrivals],
+        MessageAdded: [handlers.note_arrivals],
         ConversationReopened: [handlers.reopen_cases],
         ConversationChanged: [handlers.note_statuses],
         ConversationResolved: [handlers.close_cases],

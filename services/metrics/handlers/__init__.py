@@ -2,17 +2,10 @@
 
 from services.metrics.handlers.facts import (
     MeasureAgain,
-    count_messages,
-    count_openings,
-    count_reopenings,
-    count_resolutions,
     keep_hours,
     know_tenants,
     measure_again,
-    note_assignments,
-    note_changes,
-    note_queues,
-    note_withdrawals,
+    write_facts,
 )
 from services.metrics.handlers.measuring import (
     AT_ONCE,
@@ -28,18 +21,11 @@ __all__ = [
     "PUT_OFF",
     "MeasureAgain",
     "Remeasured",
-    "count_messages",
-    "count_openings",
-    "count_reopenings",
-    "count_resolutions",
     "keep_hours",
     "know_tenants",
     "measure_again",
     "measure_continually",
     "measure_due",
-    "note_assignments",
-    "note_changes",
-    "note_queues",
-    "note_withdrawals",
     "remeasure_all",
+    "write_facts",
 ]

@@ -1,6 +1,6 @@
 """What metrics does with what it hears: it writes down facts, and when and where tenants were open."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -9,6 +9,7 @@ from services.metrics import store
 from services.metrics.domain import Fact, FactKind
 from services.metrics.models import BusinessHours, Tenant
 from shared.db import Job, UnitOfWork
+from shared.events import Event
 from shared.events.conversation import (
     ConversationChanged,
     ConversationOpened,
@@ -40,53 +41,9 @@ class MeasureAgain(Job):
     """The conversation that was reached, by its id."""
 
 
-async def count_messages(events: Sequence[MessageAdded], uow: UnitOfWork) -> None:
-    """A message counts when it was sent; a provider's clock that is ahead is not believed."""
-    facts = [
-        _fact(
-            event,
-            _kind_of(event),
-            agent_id=_author(event),
-            happened_at=min(event.sent_at, event.envelope.occurred_at),
-        )
-        for event in events
-    ]
-    await _log(facts, uow)
-
-
-async def count_openings(events: Sequence[ConversationOpened], uow: UnitOfWork) -> None:
-    await _log([_fact(event, FactKind.CONVERSATION_OPENED) for event in events], uow)
-
-
-async def count_reopenings(events: Sequence[ConversationReopened], uow: UnitOfWork) -> None:
-    await _log([_fact(event, FactKind.CONVERSATION_REOPENED, labels=event.labels) for event in events], uow)
-
-
-async def count_resolutions(events: Sequence[ConversationResolved], uow: UnitOfWork) -> None:
-    await _log([_fact(event, FactKind.CONVERSATION_RESOLVED, labels=event.labels) for event in events], uow)
-
-
-async def note_changes(events: Sequence[ConversationChanged], uow: UnitOfWork) -> None:
-    """How a conversation is labelled from then on, and whether it is open."""
-    kind = FactKind.CONVERSATION_CHANGED
-    await _log([_fact(event, kind, labels=event.labels, status=event.status) for event in events], uow)
-
-
-async def note_queues(events: Sequence[ConversationQueued], uow: UnitOfWork) -> None:
-    """In which queue a conversation is from then on; since when it waits is told by what it is and who answers it."""
-    await _log([_fact(event, FactKind.CONVERSATION_QUEUED, queue_id=event.queue_id) for event in events], uow)
-
-
-async def note_assignments(events: Sequence[ConversationAssigned], uow: UnitOfWork) -> None:
-    """An agent answers from then on."""
-    kind = FactKind.CONVERSATION_ASSIGNED
-    await _log([_fact(event, kind, queue_id=event.queue_id, agent_id=event.agent_id) for event in events], uow)
-
-
-async def note_withdrawals(events: Sequence[ConversationUnassigned], uow: UnitOfWork) -> None:
-    """An agent answers no more: another does, or nobody."""
-    kinds = {True: FactKind.CONVERSATION_REASSIGNED, False: FactKind.CONVERSATION_UNASSIGNED}
-    await _log([_fact(event, kinds[event.reason == "reassigned"], agent_id=event.agent_id) for event in events], uow)
+async def write_facts(events: Sequence[OfConversation | OfCase], uow: UnitOfWork) -> None:
+    """Write down what happened, whatever it was, and have the conversations measured soon."""
+    await store.log_facts([_FACTS[type(event)](event) for event in events], uow.now, uow.session)
 
 
 async def keep_hours(events: Sequence[BusinessHoursChanged], uow: UnitOfWork) -> None:
@@ -139,10 +96,6 @@ def _measure_again(tenant_id: UUID, since: datetime | None, uow: UnitOfWork) -> 
     uow.schedule(MeasureAgain(tenant_id=tenant_id, since=since), key=store.marking_key(tenant_id), due_at=uow.now)
 
 
-async def _log(facts: Sequence[Fact], uow: UnitOfWork) -> None:
-    await store.log_facts(facts, uow.now, uow.session)
-
-
 def _fact(
     event: OfConversation | OfCase, kind: FactKind, *, happened_at: datetime | None = None, **fields: Any
 ) -> Fact:
@@ -176,3 +129,48 @@ def _author(event: MessageAdded) -> UUID | None:
         return UUID(event.author_id)
     except ValueError:
         return None
+
+
+def _message(event: MessageAdded) -> Fact:
+    """A message counts when it was sent; a provider's clock that is ahead is not believed."""
+    happened_at = min(event.sent_at, event.envelope.occurred_at)
+    return _fact(event, _kind_of(event), agent_id=_author(event), happened_at=happened_at)
+
+
+def _resolution(event: ConversationResolved) -> Fact:
+    return _fact(event, FactKind.CONVERSATION_RESOLVED, labels=event.labels)
+
+
+def _change(event: ConversationChanged) -> Fact:
+    """How a conversation is labelled from then on, and whether it is open."""
+    return _fact(event, FactKind.CONVERSATION_CHANGED, labels=event.labels, status=event.status)
+
+
+def _queueing(event: ConversationQueued) -> Fact:
+    """In which queue a conversation is from then on; since when it waits is told by what it is and who answers it."""
+    return _fact(event, FactKind.CONVERSATION_QUEUED, queue_id=event.queue_id)
+
+
+def _assignment(event: ConversationAssigned) -> Fact:
+    """An agent answers from then on."""
+    return _fact(event, FactKind.CONVERSATION_ASSIGNED, queue_id=event.queue_id, agent_id=event.agent_id)
+
+
+def _withdrawal(event: ConversationUnassigned) -> Fact:
+    """An agent answers no more: another does, or nobody."""
+    reassigned = event.reason == "reassigned"
+    kind = FactKind.CONVERSATION_REASSIGNED if reassigned else FactKind.CONVERSATION_UNASSIGNED
+    return _fact(event, kind, agent_id=event.agent_id)
+
+
+_FACTS: Final[Mapping[type[Event], Callable[[Any], Fact]]] = {
+    MessageAdded: _message,
+    ConversationOpened: lambda event: _fact(event, FactKind.CONVERSATION_OPENED),
+    ConversationReopened: lambda event: _fact(event, FactKind.CONVERSATION_REOPENED, labels=event.labels),
+    ConversationResolved: _resolution,
+    ConversationChanged: _change,
+    ConversationQueued: _queueing,
+    ConversationAssigned: _assignment,
+    ConversationUnassigned: _withdrawal,
+}
+"""How each is written down."""

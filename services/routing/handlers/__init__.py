@@ -1,7 +1,7 @@
 """What routing does: with what it hears, with offers whose time is over, and with what the tenant asks."""
 
 from services.routing.handlers.assignments import answer_offer, assign, withdraw_offer
-from services.routing.handlers.cases import close_cases, note_messages, note_statuses, open_cases, reopen_cases
+from services.routing.handlers.cases import close_cases, note_arrivals, note_statuses, reopen_cases
 from services.routing.handlers.dispatch import WithdrawOffer
 from services.routing.handlers.queues import (
     add_queue,
@@ -26,9 +26,8 @@ __all__ = [
     "forget_hours",
     "keep_agents",
     "keep_tenants",
-    "note_messages",
+    "note_arrivals",
     "note_statuses",
-    "open_cases",
     "remove_queue",
     "reopen_cases",
     "schedule_in",

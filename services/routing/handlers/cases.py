@@ -21,22 +21,20 @@ from shared.events.conversation import (
 E_ = TypeVar("E_", bound=OfConversation)
 
 
-async def open_cases(events: Sequence[ConversationOpened], uow: UnitOfWork) -> None:
-    """A conversation that begins waits for an agent."""
-    dispatch, _ = await _hear(events, lambda case, _: case, uow)
+async def note_arrivals(events: Sequence[ConversationOpened | MessageAdded], uow: UnitOfWork) -> None:
+    """A conversation that begins waits for an agent, and a customer who writes for an answer; he may be told something
+    at once.
+    """
+    dispatch, heard = await _hear(events, _arrived, uow)
+    inbound = [event for event in heard if isinstance(event, MessageAdded) and event.direction == "inbound"]
+    await decide_replies(inbound, dispatch, uow)
     await dispatch.settle()
 
 
-async def note_messages(events: Sequence[MessageAdded], uow: UnitOfWork) -> None:
-    """A customer who writes waits for an answer; he may be told something at once."""
-    dispatch, heard = await _hear(
-        events,
-        lambda case, event: written(case, event.direction, event.author_kind, event.sent_at),
-        uow,
-        marks_all=False,
-    )
-    await decide_replies([event for event in heard if event.direction == "inbound"], dispatch, uow)
-    await dispatch.settle()
+def _arrived(case: Case, event: ConversationOpened | MessageAdded) -> Case:
+    if isinstance(event, ConversationOpened):
+        return case
+    return written(case, event.direction, event.author_kind, event.sent_at)
 
 
 async def note_statuses(events: Sequence[ConversationChanged], uow: UnitOfWork) -> None:
@@ -57,12 +55,10 @@ async def close_cases(events: Sequence[ConversationResolved], uow: UnitOfWork) -
     await dispatch.settle()
 
 
-async def _hear(
-    events: Sequence[E_], decide: Callable[[Case, E_], Case], uow: UnitOfWork, *, marks_all: bool = True
-) -> tuple[Dispatch, list[E_]]:
+async def _hear(events: Sequence[E_], decide: Callable[[Case, E_], Case], uow: UnitOfWork) -> tuple[Dispatch, list[E_]]:
     """Each case as it is decided, and the events that counted: older ones than the latest of a case change nothing.
 
-    Unless it `marks_all`, an event that changes nothing leaves no mark of when it was told either.
+    A message that changes nothing leaves no mark of when it was told either, for most of them do not.
     """
     dispatch = await Dispatch.begin({event.tenant_id for event in events}, uow)
     cases = await store.cases(events, uow.session)
@@ -74,7 +70,7 @@ async def _hear(
         if at < before.told_at:
             continue
         after = decide(before, event)
-        if marks_all or after is not known:
+        if after is not known or not isinstance(event, MessageAdded):
             after = replace(after, told_at=at)
         cases[event.conversation_id] = dispatch.put(before, after, cause=event)
         heard.append(event)
