@@ -25,7 +25,7 @@ MOST_PER_SECOND: Final = 5_000
 _ALONE_SECONDS: Final = 4
 """Shorter than what the broker waits for a listener that says nothing."""
 _WARM_MESSAGES: Final = 2_000
-_WARM_BARE: Final = 30_000
+_WARM_BARE: Final = 5_000
 _DRAIN_SECONDS: Final = 120
 _COPIED_MESSAGES: Final = 50
 _COPIED_SENDER: Final = "5521000000000"
@@ -73,10 +73,7 @@ class Saturation:
 
 
 async def warm_up(setting: Setting) -> list[Figure]:
-    """Open the customers' conversations, store the first messages, and let the broker's Java compile itself.
-
-    That takes more messages than these: the bare chain writes them.
-    """
+    """Open the customers' conversations, store the first messages, and let the broker's Java compile itself."""
     await _fill(setting.whole, setting, STORED_FIRST)
     await quiet(setting.admin_url, within=_DRAIN_SECONDS)
     with standing_still(setting.whole.python.values()), going_on(setting.bare.python.values()):
