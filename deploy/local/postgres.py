@@ -28,6 +28,8 @@ _SETTINGS: Final = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",
     "log_line_prefix": "%q%u@%d ",
+    # What stood in the way would be quoted with its key, and keys hold what providers say of persons.
+    "log_error_verbosity": "terse",
 }
 # Postgres refuses root; this user is on every system, so that nothing has to be changed on the machine.
 _IN_PLACE_OF_ROOT: Final = "nobody"

@@ -170,7 +170,8 @@ def _together(statements: tuple[Statement, ...]) -> str:
         pieces[1::2] = [f"${int(place) + before}" for place in pieces[1::2]]
         parts.append(f"part_{len(parts)} AS ({''.join(pieces)})")
         before += len(statement.names)
-    return f"WITH {', '.join(parts)} SELECT"
+    # Postgres does the last part first. It promises no order; but so locks are taken as they are where one by one.
+    return f"WITH {', '.join(reversed(parts))} SELECT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,12 @@ def _plans(session: SyncSession, connection: Connection) -> str:
         return ""
     known[_PLANNED_AT] = now
     return _PLAN_ANEW
+
+
+@event.listens_for(SyncSession, "before_commit")
+def _nothing_left(session: SyncSession) -> None:
+    if session.info.get(_LEFT):
+        raise RuntimeError("a commit that does not do what was left")
 
 
 @event.listens_for(SyncSession, "after_transaction_end")

@@ -51,6 +51,9 @@ CREATE TABLE metrics_inbox (event_id uuid PRIMARY KEY);
 CREATE TABLE routing_inbox (event_id uuid PRIMARY KEY);
 """
 
+_SAID: Final = asyncio.Event()
+"""Set by a commit that left something to publish."""
+
 Event = dict[str, Any]
 Connection = Any
 """asyncpg's connection, pooled or not."""
@@ -115,6 +118,7 @@ async def store_webhooks(bodies: Sequence[bytes], pool: asyncpg.Pool) -> None:
             if id_ in ids
         ]
         await say("ingest", events, connection)
+    _SAID.set()
 
 
 # Reads.
@@ -225,6 +229,7 @@ async def relay(link: str, pool: asyncpg.Pool, producer: AIOKafkaProducer) -> No
         " RETURNING id, key, value"
     )
     while True:
+        _SAID.clear()
         async with pool.acquire() as connection, connection.transaction():
             partitions: defaultdict[int, Any] = defaultdict(producer.create_batch)
             for row in sorted(await connection.fetch(take), key=itemgetter("id")):
@@ -234,7 +239,7 @@ async def relay(link: str, pool: asyncpg.Pool, producer: AIOKafkaProducer) -> No
             sent = [await producer.send_batch(batch, f"bare.{link}", partition=p) for p, batch in partitions.items()]
             await asyncio.gather(*sent)
         if not sent:
-            await asyncio.sleep(0.01)
+            await _SAID.wait()
 
 
 async def listen(
@@ -263,6 +268,7 @@ async def listen(
             async with pool.acquire() as connection, connection.transaction():
                 claimed = {str(row["event_id"]) for row in await connection.fetch(claim, list(events))}
                 await handle([event for id_, event in events.items() if id_ in claimed], connection)
+            _SAID.set()
 
 
 # Processes.

@@ -173,8 +173,10 @@ async def bare_passage(running: RunningSet, to: str) -> AsyncIterator[Passage]:
     name, command = f"bare {bare.PASSAGE}", [sys.executable, "-m", "tests.bench.bare", bare.PASSAGE]
     await running.supervisor.start(Program(name, command, REPOSITORY, environment=environment), within=_START_SECONDS)
     await _accepts(port)
-    yield Passage(port, running.pids()[name])
-    await running.stop(name)
+    try:
+        yield Passage(port, running.pids()[name])
+    finally:
+        await running.stop(name)
 
 
 async def quiet(admin_url: str, *, within: float) -> None:

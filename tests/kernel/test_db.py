@@ -298,7 +298,7 @@ class TestRoundTrips:
             await uow.session.leave(JOB, {"type": "test.left", "key": str(claimed)})
             assert "INTO" not in await said_last(pid)
             await uow.session.settle()
-            assert re.findall(r"INTO (\w+)", await said_last(pid)) == ["inbox", "jobs"]
+            assert re.findall(r"INTO (\w+)", await said_last(pid)) == ["jobs", "inbox"]
         async with database.unit_of_work(()) as uow:
             await uow.session.leave(JOB, {"type": "test.left-too", "key": str(claimed)})
             seen = text("SELECT type FROM jobs JOIN inbox ON key = event_id::text WHERE event_id = :id ORDER BY id")

@@ -74,10 +74,13 @@ async def _append(events: Sequence[MessageReceived], uow: UnitOfWork, *, holds: 
     events, parked = await _not_yet_appended(events, uow)
     if not events:
         return
-    contacts, threads = await _recognise_senders(events, uow)
+    contacts, strangers = await _recognise_senders(events, uow)
     if holds and not (events := await _hold_echoes(events, contacts, uow)):
         return
-    arrivals = _Arrivals(threads, uow)
+    keys = {_thread_key(event, contacts) for event in events}
+    # Who has just become known has no conversation yet.
+    known = {key for key in keys if key.contact_id not in strangers}
+    arrivals = _Arrivals(await store.threads(known, uow.session) if known else {}, uow)
     for event in events:
         arrivals.add(event, _thread_key(event, contacts))
     await arrivals.write()
@@ -269,15 +272,15 @@ async def _hold_echoes(
 
 async def _recognise_senders(
     events: Sequence[MessageReceived], uow: UnitOfWork
-) -> tuple[dict[tuple[UUID, str], UUID], dict[ThreadKey, Thread]]:
-    """Each sender's contact, by tenant and sender_ref, and the contacts' threads; who is not known becomes known."""
+) -> tuple[dict[tuple[UUID, str], UUID], set[UUID]]:
+    """Each sender's contact, by tenant and sender_ref, and those contacts who were not known and become known."""
     senders = [event.sender for event in events]
     spelt = _spelt(events, senders)
-    known, threads = await store.acquaintances(spelt, uow.session)
+    known = await store.known_addresses(spelt, uow.session)
     # An address that is held stays so: only where one is not, others must not add it meanwhile.
     if any(_unheld(event, sender, known) for event, sender in zip(events, senders, strict=True)):
         await store.hold_addresses(spelt, uow.session)
-        known, threads = await store.acquaintances(spelt, uow.session)
+        known = await store.known_addresses(spelt, uow.session)
     contacts: dict[tuple[UUID, str], UUID] = {}
     people: list[NewContact] = []
     addresses: list[NewAddress] = []
@@ -297,7 +300,7 @@ async def _recognise_senders(
         await store.add_contacts(people, uow.now, uow.session)
     if addresses:
         await store.add_addresses(addresses, uow.now, uow.session)
-    return contacts, threads
+    return contacts, {person.id for person in people}
 
 
 def _spelt(events: Sequence[FromChannel], addresses: Sequence[Sequence[Address]]) -> set[AddressKey]:

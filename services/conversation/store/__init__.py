@@ -14,7 +14,6 @@ from services.conversation.store.arrivals import (
     NewMessage,
     Thread,
     ThreadKey,
-    acquaintances,
     add_addresses,
     add_contacts,
     add_conversations,
@@ -30,6 +29,7 @@ from services.conversation.store.arrivals import (
     known_messages,
     react,
     take_echo,
+    threads,
 )
 from services.conversation.store.deliveries import Outgoing, give_up_names, outgoing, settle
 from services.conversation.store.questions import (
@@ -57,7 +57,6 @@ __all__ = [
     "Outgoing",
     "Thread",
     "ThreadKey",
-    "acquaintances",
     "add_addresses",
     "add_contacts",
     "add_conversations",
@@ -89,4 +88,5 @@ __all__ = [
     "settle",
     "show_routed",
     "take_echo",
+    "threads",
 ]

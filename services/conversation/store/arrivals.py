@@ -128,12 +128,11 @@ class Change:
 
 
 _WANTED_ADDRESSES = Rowset("wanted", tenant_id="uuid", channel_id="uuid", kind="text", value="text")
-_HAS_USER_ID = f"""EXISTS (
+_ADDRESSES = Statement(f"""
+SELECT a.tenant_id, a.channel_id, a.kind, a.value, a.contact_id, EXISTS (
   SELECT FROM contact_addresses other WHERE other.tenant_id = a.tenant_id AND other.contact_id = a.contact_id
     AND other.channel_id = a.channel_id AND other.kind = '{USER_ID}'
-) AS has_user_id"""
-_ADDRESSES = Statement(f"""
-SELECT a.tenant_id, a.channel_id, a.kind, a.value, a.contact_id, {_HAS_USER_ID}
+) AS has_user_id
 FROM {_WANTED_ADDRESSES} JOIN contact_addresses a USING (tenant_id, channel_id, kind, value)
 """)
 
@@ -152,22 +151,19 @@ SELECT {_NEW_ADDRESSES.columns}, CAST(:now AS timestamptz) FROM {_NEW_ADDRESSES}
 ORDER BY tenant_id, channel_id, kind, value
 """)
 
-# With each contact's open conversation, else the one resolved last; locked to the end of the transaction.
-_THREAD = """c.id, c.tenant_id, c.contact_id, c.channel_id, c.channel_kind, c.status, c.priority, c.labels, c.last_seq,
-  c.last_message_at, c.resolved_at"""
-_ACQUAINTANCES = Statement(f"""
-SELECT a.kind, a.value, a.contact_id AS held_by, {_HAS_USER_ID}, a.tenant_id AS of_tenant, a.channel_id AS of_channel,
-  {_THREAD}
-FROM {_WANTED_ADDRESSES} JOIN contact_addresses a USING (tenant_id, channel_id, kind, value)
-LEFT JOIN LATERAL (
+# Of each contact and channel the open conversation, else the one resolved last; locked to the end of the transaction.
+_WANTED_THREADS = Rowset("wanted", tenant_id="uuid", contact_id="uuid", channel_id="uuid")
+_THREADS = Statement(f"""
+SELECT c.id, c.tenant_id, c.contact_id, c.channel_id, c.channel_kind, c.status, c.priority, c.labels, c.last_seq,
+  c.last_message_at, c.resolved_at
+FROM {_WANTED_THREADS}, LATERAL (
   SELECT * FROM conversations
-  WHERE tenant_id = a.tenant_id AND contact_id = a.contact_id AND channel_id = a.channel_id
+  WHERE tenant_id = wanted.tenant_id AND contact_id = wanted.contact_id AND channel_id = wanted.channel_id
   ORDER BY (status = 'resolved'), resolved_at DESC LIMIT 1 FOR UPDATE
-) AS c ON true
+) AS c
 """)
 
 # Of these contacts and channels those where a message waits to be sent, or to be told of.
-_WANTED_THREADS = Rowset("wanted", tenant_id="uuid", contact_id="uuid", channel_id="uuid")
 _IN_FLIGHT = Statement(f"""
 SELECT tenant_id, contact_id, channel_id FROM {_WANTED_THREADS} WHERE EXISTS (
   SELECT FROM conversations c JOIN messages m ON m.tenant_id = c.tenant_id AND m.conversation_id = c.id
@@ -348,26 +344,18 @@ async def known_addresses(keys: Iterable[AddressKey], session: AsyncSession) -> 
     }
 
 
-async def acquaintances(
-    keys: Iterable[AddressKey], session: AsyncSession
-) -> tuple[dict[AddressKey, Holder], dict[ThreadKey, Thread]]:
-    """Who holds those addresses that are known, and of each the open conversation, else the last one; it is locked."""
-    holders: dict[AddressKey, Holder] = {}
-    threads: dict[ThreadKey, Thread] = {}
-    for row in await session.execute(_ACQUAINTANCES, _WANTED_ADDRESSES.of(sorted(keys))):
-        kind, value, contact_id, has_user_id, tenant_id, channel_id, *thread = row
-        holders[AddressKey(tenant_id, channel_id, kind, value)] = Holder(contact_id, has_user_id)
-        if thread[0] is not None:
-            threads[ThreadKey(tenant_id, contact_id, channel_id)] = Thread(*thread)
-    return holders, threads
-
-
 async def add_contacts(new: Iterable[NewContact], now: datetime, session: Session) -> None:
     await session.leave(_ADD_CONTACTS, _NEW_CONTACTS.of(new) | {"now": now})
 
 
 async def add_addresses(new: Iterable[NewAddress], now: datetime, session: Session) -> None:
     await session.leave(_ADD_ADDRESSES, _NEW_ADDRESSES.of(new) | {"now": now})
+
+
+async def threads(keys: Iterable[ThreadKey], session: AsyncSession) -> dict[ThreadKey, Thread]:
+    """For each contact and channel the open conversation, else the one resolved last, locked."""
+    found = (Thread(*row) for row in await session.execute(_THREADS, _WANTED_THREADS.of(sorted(keys))))
+    return {ThreadKey(thread.tenant_id, thread.contact_id, thread.channel_id): thread for thread in found}
 
 
 async def in_flight(keys: Iterable[ThreadKey], session: AsyncSession, *, since: datetime) -> set[ThreadKey]:

@@ -225,7 +225,7 @@ async def keep(kept: Iterable[Case], session: Session) -> None:
 
 
 async def change_loads(changes: Iterable[LoadChange], session: Session) -> None:
-    """Let loads rise and fall; raises an `IntegrityError` where one would rise above the capacity."""
+    """Let loads rise and fall; where one would rise above the capacity, the transaction fails."""
     await session.leave(_CHANGE_LOADS, _LOADS.of(changes))
 
 

@@ -73,12 +73,12 @@ class Saturation:
 
 
 async def warm_up(setting: Setting) -> list[Figure]:
-    """Open the customers' conversations, store the first messages, and let the broker's Java compile itself."""
-    await _fill(setting.whole, setting, STORED_FIRST)
+    """Open the customers' conversations, store the first messages, and warm the broker."""
+    await fill(setting.whole, setting, STORED_FIRST)
     await quiet(setting.admin_url, within=_DRAIN_SECONDS)
     with standing_still(setting.whole.python.values()), going_on(setting.bare.python.values()):
-        await _fill(setting.bare, setting, _WARM_BARE)
-    await _fill(setting.whole, setting, 1)
+        await fill(setting.bare, setting, _WARM_BARE)
+    await fill(setting.whole, setting, 1)
     await quiet(setting.admin_url, within=_DRAIN_SECONDS)
     return []
 
@@ -104,7 +104,7 @@ async def alone(setting: Setting) -> list[Figure]:
 
 async def _alone(chain: Chain, setting: Setting) -> tuple[float, float]:
     """Webhooks acknowledged a second by ingest alone, and the seconds until the others had caught up."""
-    await _fill(chain, setting, _WARM_MESSAGES)
+    await fill(chain, setting, _WARM_MESSAGES)
     texts, since = setting.texts(islice(cycle(CUSTOMERS), MOST_PER_SECOND * _ALONE_SECONDS)), since_now()
     with standing_still(pid for name, pid in chain.python.items() if name != "ingest"):
         outcome = await setting.post(chain, texts, seconds=_ALONE_SECONDS)
@@ -118,7 +118,7 @@ async def million(setting: Setting) -> list[Figure]:
     began = time.monotonic()
     await copy_history(template, STORED_LATER // _COPIED_MESSAGES, setting.admin_url)
     took = time.monotonic() - began
-    await _fill(setting.whole, setting, _WARM_MESSAGES)
+    await fill(setting.whole, setting, _WARM_MESSAGES)
     await quiet(setting.admin_url, within=_DRAIN_SECONDS)
     return [
         *await _beside_bare(setting, "later", f"{STORED_LATER:,} stored"),
@@ -151,15 +151,15 @@ async def _round(setting: Setting) -> tuple[Saturation, Saturation]:
     reached = await _saturated(whole, setting)
     await quiet(setting.admin_url, within=_DRAIN_SECONDS)
     with standing_still(whole.python.values()), going_on(bare.python.values()):
-        await _fill(bare, setting, _WARM_MESSAGES)
+        await fill(bare, setting, _WARM_MESSAGES)
         possible = await _saturated(bare, setting)
     # Its listeners come back when the broker lets them.
-    await _fill(whole, setting, _WARM_MESSAGES)
+    await fill(whole, setting, _WARM_MESSAGES)
     await quiet(setting.admin_url, within=_DRAIN_SECONDS)
     return reached, possible
 
 
-async def _fill(chain: Chain, setting: Setting, count: int) -> None:
+async def fill(chain: Chain, setting: Setting, count: int) -> None:
     """Post so many messages, and wait until everyone is done with them."""
     texts, since = setting.texts(islice(cycle(CUSTOMERS), count)), since_now()
     await setting.post(chain, texts, seconds=_DRAIN_SECONDS)
