@@ -66,7 +66,7 @@ class ServiceSettings(BaseSettings):
     retry_first_wait: float = Field(0.2, gt=0)
     retry_longest_wait: float = Field(10.0, gt=0)
     fuse_in_a_row: int = Field(10, ge=1, description="dead letters in a row that stop the consumer")
-    fuse_share: float = Field(0.5, gt=0, le=1, description="share of dead letters among the last fuse_window events")
+    fuse_share: float = Field(0.5, gt=0, le=1, description="share of dead letters among the last of a type")
     fuse_window: int = Field(100, ge=1)
 
     relay_batch: int = Field(500, ge=1)

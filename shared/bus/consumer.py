@@ -284,13 +284,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             fresh = [*events.values()] if not alone and await self._all_new(events) else await self._give_new(events)
         now = datetime.now(UTC)
         for kind, events_of_kind in _by_type(fresh).items():
+            self._fuse.took_effect(kind, len(events_of_kind))
             EVENTS_HANDLED.labels(kind, "took effect").inc(len(events_of_kind))
             seconds = EVENT_SECONDS.labels(kind)
             for event in events_of_kind:
                 seconds.observe((now - event.envelope.occurred_at).total_seconds())
         if repeated := len(deliveries) - len(fresh):
             EVENTS_HANDLED.labels("any", "repeated or not heard").inc(repeated)
-        self._fuse.took_effect(len(fresh))
 
     async def _all_new(self, events: Mapping[UUID, Event]) -> bool:
         """Let all take effect that are claimed only with the commit; whether they did, for none had before."""
@@ -331,9 +331,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._wait_out(failure, failures)
             else:
                 break
-        self._fuse.died()
+        kind = delivery.headers.get("ce_type", "unknown")
+        self._fuse.died(kind)
         DEAD_LETTERS.inc()
-        EVENTS_HANDLED.labels(delivery.headers.get("ce_type", "unknown"), "died").inc()
+        EVENTS_HANDLED.labels(kind, "died").inc()
         log.error("an event became a dead letter", type=delivery.headers.get("ce_type"), reason=reason)
 
     def _stall(self, place: TopicPartition, queue: deque[Delivery], wait: float) -> None:

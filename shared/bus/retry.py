@@ -1,7 +1,7 @@
 """What becomes of an event whose handler fails: again, later, or never; and when to stop altogether."""
 
 import random
-from collections import deque
+from collections import defaultdict, deque
 
 
 class Poison(Exception):
@@ -14,25 +14,28 @@ def wait_before(attempt: int, *, first: float, longest: float) -> float:
 
 
 class Fuse:
-    """Blows when too many events die in a row, or too large a share of the last ones: then the code is at fault."""
+    """Blows when too many events die in a row, or too large a share of the last ones of a type: the code is at fault.
+
+    By type, for what takes effect of others would hide for long that nothing of one does any more.
+    """
 
     def __init__(self, *, in_a_row: int, share: float, window: int) -> None:
         self._in_a_row = in_a_row
         self._share = share
         self._window = window
-        self._last: deque[bool] = deque(maxlen=window)
+        self._last: defaultdict[str, deque[bool]] = defaultdict(lambda: deque(maxlen=window))
         self._run = 0
         self.blown = False
         """Once blown it stays so."""
 
-    def took_effect(self, count: int = 1) -> None:
+    def took_effect(self, kind: str, count: int = 1) -> None:
         if count:
             self._run = 0
-            self._last.extend([False] * min(count, self._window))
+            self._last[kind].extend([False] * min(count, self._window))
 
-    def died(self) -> None:
+    def died(self, kind: str) -> None:
+        last = self._last[kind]
         self._run += 1
-        self._last.append(True)
-        full = len(self._last) == self._window
-        if self._run >= self._in_a_row or (full and sum(self._last) >= self._share * self._window):
+        last.append(True)
+        if self._run >= self._in_a_row or sum(last) >= self._share * self._window:
             self.blown = True

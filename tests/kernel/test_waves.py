@@ -63,34 +63,44 @@ class TestFuse:
     def test_it_blows_when_too_many_die_in_a_row(self) -> None:
         fuse = Fuse(in_a_row=3, share=1, window=100)
         for _ in range(5):
-            fuse.died()
-            fuse.died()
-            fuse.took_effect()
+            fuse.died("a")
+            fuse.died("b")
+            fuse.took_effect("a")
         assert not fuse.blown
-        for _ in range(3):
-            fuse.died()
+        fuse.died("a")
+        fuse.died("b")
+        assert not fuse.blown
+        fuse.died("c")
         assert fuse.blown
 
-    def test_it_blows_when_too_large_a_share_dies(self) -> None:
+    def test_it_blows_when_too_large_a_share_of_a_type_dies(self) -> None:
         fuse = Fuse(in_a_row=100, share=0.5, window=10)
         for _ in range(5):
-            fuse.took_effect()
-            assert not fuse.blown, "less than ten events are no window"
-            fuse.died()
+            fuse.took_effect("a")
+            assert not fuse.blown, "four of ten are no half"
+            fuse.died("a")
+        assert fuse.blown
+
+    def test_what_takes_effect_of_another_type_does_not_hide_it(self) -> None:
+        fuse = Fuse(in_a_row=100, share=0.5, window=10)
+        for _ in range(5):
+            assert not fuse.blown
+            fuse.took_effect("many", 100)
+            fuse.died("dead")
         assert fuse.blown
 
     def test_a_few_deaths_among_many_events_do_not_blow_it(self) -> None:
         fuse = Fuse(in_a_row=3, share=0.5, window=10)
         for _ in range(50):
-            fuse.died()
-            fuse.took_effect(9)
-            fuse.took_effect(0)
+            fuse.died("a")
+            fuse.took_effect("a", 9)
+            fuse.took_effect("a", 0)
         assert not fuse.blown
 
     def test_once_blown_it_stays_so(self) -> None:
         fuse = Fuse(in_a_row=1, share=1, window=10)
-        fuse.died()
-        fuse.took_effect(1_000)
+        fuse.died("a")
+        fuse.took_effect("a", 1_000)
         assert fuse.blown
 
 
