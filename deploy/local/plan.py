@@ -19,6 +19,8 @@ HOST: Final = "127.0.0.1"
 _OTHER_PORTS: Final = {"simulator": 10, "postgres": 32, "broker": 92, "controller": 93}
 _NEXT_REPLICA: Final = 20
 """How far the ports of a second, third and fourth of each process are from those of the one before."""
+_CLAIM: Final = 99
+"""The port of each hundred on which whoever was given it listens, so that nobody else is before its servers do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,26 @@ def replica(name: str) -> tuple[str, int]:
 
 
 def free_ports() -> Ports:
-    """Ports that nobody listens on now, below the range from which systems give out ports by themselves."""
+    """Ports that nobody listens on now, and that nobody else is given as long as this process lives; below the range
+    from which systems give out ports by themselves."""
     for base in random.sample(range(10_000, 32_000, 100), 100):
         ports = Ports(base)
-        if all(_is_free(ports[name]) for name in ports):
+        if _claimed(base + _CLAIM) and all(_is_free(ports[name]) for name in ports):
             return ports
     raise StartError("found no hundred free ports between 10000 and 32000")
+
+
+def _claimed(port: int) -> bool:
+    claim = socket.socket()
+    try:
+        claim.bind((HOST, port))
+        claim.listen()
+    except OSError:
+        claim.close()
+        return False
+    # Open until the process ends, whoever forgets it.
+    claim.detach()
+    return True
 
 
 def _is_free(port: int) -> bool:

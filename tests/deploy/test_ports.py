@@ -1,5 +1,6 @@
 """Where everything listens."""
 
+import random
 import socket
 
 import pytest
@@ -41,3 +42,10 @@ def test_a_taken_port_is_told_with_the_process_that_needs_it() -> None:
     with socket.create_server((HOST, ports["routing"])), pytest.raises(StartError) as caught:
         ports.ensure_free()
     assert str(caught.value).startswith(f"port {ports['routing']}, needed by routing, is taken")
+
+
+def test_ports_that_were_given_to_one_are_given_to_nobody_else() -> None:
+    luck = random.getstate()
+    first = free_ports()
+    random.setstate(luck)
+    assert free_ports() != first
