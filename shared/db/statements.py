@@ -106,11 +106,9 @@ class Session(AsyncSession):
         What is left together is done in one round trip, and by one statement: none of it sees what another does. So
         one that names a table which is changed by what was left before comes after that, in a round trip of its own.
         """
-        left = self.info.setdefault(_LEFT, [])
-        if not all(statement.goes_with(other) for other, _ in left):
+        if not all(statement.goes_with(other) for other, _ in self.info.get(_LEFT, ())):
             await self.settle()
-            left = self.info.setdefault(_LEFT, [])
-        left.append((statement, values))
+        self.info.setdefault(_LEFT, []).append((statement, values))
 
     async def settle(self) -> None:
         """Do what was left, now."""

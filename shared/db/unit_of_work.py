@@ -86,8 +86,8 @@ class UnitOfWork:
         self.now = now
         self._trace = trace
         self._said: list[Event] = []
-        self._jobs: list[tuple[Job, str, datetime]] = []
-        self._jobs_unless_waiting: dict[str, tuple[Job, str, datetime]] = {}
+        self._jobs: list[_Scheduled] = []
+        self._jobs_unless_waiting: dict[str, _Scheduled] = {}
 
     @staticmethod
     def new_id() -> UUID:
@@ -112,12 +112,12 @@ class UnitOfWork:
 
     def schedule(self, job: Job, *, key: str, due_at: datetime) -> None:
         """Do `job` at `due_at` or soon after, in turn with the other jobs of this key, if this transaction commits."""
-        self._jobs.append((job, key, due_at))
+        self._jobs.append(_scheduled(job, key, due_at))
 
     def schedule_unless_waiting(self, job: Job, *, key: str, due_at: datetime) -> None:
         """The same for a job that does for all that was committed before it begins: one of its key that nobody has
         begun yet is enough."""
-        self._jobs_unless_waiting[key] = job, key, due_at
+        self._jobs_unless_waiting[key] = _scheduled(job, key, due_at)
 
     def change(self, row: Any, changes: Mapping[str, Any]) -> bool:
         """Give a row that has versions its next one, changed, unless it is so already; whether it was not."""
@@ -146,9 +146,8 @@ class UnitOfWork:
             waiting = set(await self.session.scalars(_WAITING, {"keys": sorted(self._jobs_unless_waiting)}))
             self._jobs += [job for key, job in self._jobs_unless_waiting.items() if key not in waiting]
         if self._jobs:
-            await self._schedule(
-                [_Scheduled(job.type, key, job.model_dump(mode="json"), due_at) for job, key, due_at in self._jobs]
-            )
+            locks = locks_of(f"job|{job.key}" for job in self._jobs)
+            await self.session.leave(_SCHEDULE, _JOBS.of(self._jobs) | {"locks": locks})
         if self._said:
             await self._tell([event.to_record() for event in self._said])
         await self.session.settle()
@@ -156,10 +155,10 @@ class UnitOfWork:
         self.forget()
         return left
 
-    async def _schedule(self, jobs: Sequence[_Scheduled]) -> None:
-        locks = locks_of(f"job|{job.key}" for job in jobs)
-        await self.session.leave(_SCHEDULE, _JOBS.of(jobs) | {"locks": locks})
-
     async def _tell(self, records: Sequence[Record]) -> None:
         locks = locks_of(record.key for record in records)
         await self.session.leave(_TELL, _RECORDS.of(records) | {"locks": locks})
+
+
+def _scheduled(job: Job, key: str, due_at: datetime) -> _Scheduled:
+    return _Scheduled(job.type, key, job.model_dump(mode="json"), due_at)

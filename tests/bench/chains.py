@@ -58,6 +58,8 @@ class Chain:
     stored: Place
     heard: tuple[Place, ...]
     """Where those who only listen are done with a message."""
+    hearing: str | None = None
+    """What tells, by the provider's id, when one of them heard of each message from an id on; if anything does."""
 
     @property
     def port(self) -> int:
@@ -91,13 +93,11 @@ class Chain:
             return {name: (id_.int >> 80) / 1000 for name, id_ in await connection.fetch(query, since)}
 
     async def heard_since(self, since: UUID) -> dict[str, float]:
-        """When a listener heard of each message of this id or a later one; by the provider's id."""
-        query = (
-            "SELECT provider_message_id, extract(epoch FROM heard_at)::float FROM messages"
-            " JOIN facts ON message_id = id WHERE id >= $1"
-        )
+        """When a listener heard of each message of this id or a later one, where that is told; by the provider's id."""
+        if self.hearing is None:
+            return {}
         async with connected(self.admin_url, self.stored.database) as connection:
-            return dict(await connection.fetch(query, since))
+            return dict(await connection.fetch(self.hearing, since))
 
     async def done(self, count: int, since: UUID, *, within: float) -> float:
         """The moment when everyone is done with so many messages since then; raises `TimeoutError`."""
@@ -109,6 +109,11 @@ class Chain:
                             break
                         await asyncio.sleep(_LOOK_SECONDS)
         return time.monotonic()
+
+
+def python_of(cost: Mapping[str, float]) -> float:
+    """What of a cost is not the servers'."""
+    return sum(spent for name, spent in cost.items() if name not in SERVERS)
 
 
 def balcao(running: RunningSet, admin_url: str) -> Chain:
@@ -154,6 +159,10 @@ async def bare_chain(running: RunningSet, admin_url: str) -> Chain:
         admin_url=admin_url,
         stored=Place("bare", "messages", "id"),
         heard=(Place("bare", "facts", "event_id"), Place("bare", "routing_inbox", "event_id")),
+        hearing=(
+            "SELECT provider_message_id, extract(epoch FROM heard_at)::float FROM messages"
+            " JOIN facts ON message_id = id WHERE id >= $1"
+        ),
     )
 
 

@@ -84,11 +84,11 @@ def table(figures: Sequence[Figure]) -> Iterator[str]:
     for figure in (each for each in figures if each.name not in beside_others):
         baseline = _baseline(figure, values)
         ratio = f"{figure.value / baseline:>7.2f}" if baseline else ""
-        beside = "" if baseline is None else f"{baseline:>10,.4g}{ratio}"
+        bare = "" if baseline is None else f"{baseline:>10,.4g}{ratio}"
         sign = {True: "  met", False: "  MISSED", None: ""}[_met(figure, baseline)]
         what = figure.what if figure.target else f"  {figure.what}"
         target = "" if figure.target is None else str(figure.target)
-        yield f"{what:<72}{_shown(figure.value):>10} {figure.unit:<6}{target:>14}{beside:<17}{sign}".rstrip()
+        yield f"{what:<72}{_shown(figure.value):>10} {figure.unit:<6}{target:>14}{bare:<17}{sign}".rstrip()
 
 
 def as_json(figures: Sequence[Figure]) -> dict[str, dict[str, Any]]:

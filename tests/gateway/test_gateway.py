@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain import ALLOWED, SCOPES, Key, Role, is_good
-from gateway.proxy import Proxy
 from gateway.routes import RESERVED_SLUGS, Destination, destination, public_path
 from gateway.settings import Settings
 from shared.events.gateway import ApiKeyChanged, TenantChanged
-from shared.http import ContextSigner, ContextVerifier, Limit, Passage, TooManyRequests
+from shared.http import ContextVerifier, Limit, TooManyRequests
+from tests.gateway.businesses import play
 from tests.support.machine import CALLER_PRIVATE_KEY, CALLER_PUBLIC_KEY, BrokerAddress, Machine
 from tests.support.outbox import said
 from tests.support.services import SERVICES
@@ -52,9 +52,7 @@ class Front:
 
     def with_service(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
         """Let `answer` play every service."""
-        app = self.served.app
-        passages = {name: Passage("http://service", httpx.MockTransport(answer)) for name in SERVICES}
-        app.state.proxy = Proxy(passages, app.state.desk.callers, ContextSigner(CALLER_PRIVATE_KEY))
+        play(self.served, answer)
 
 
 def settings(machine: Machine, broker: BrokerAddress, **changes: Any) -> Settings:

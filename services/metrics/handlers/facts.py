@@ -137,10 +137,6 @@ def _message(event: MessageAdded) -> Fact:
     return _fact(event, _kind_of(event), agent_id=_author(event), happened_at=happened_at)
 
 
-def _resolution(event: ConversationResolved) -> Fact:
-    return _fact(event, FactKind.CONVERSATION_RESOLVED, labels=event.labels)
-
-
 def _change(event: ConversationChanged) -> Fact:
     """How a conversation is labelled from then on, and whether it is open."""
     return _fact(event, FactKind.CONVERSATION_CHANGED, labels=event.labels, status=event.status)
@@ -167,7 +163,7 @@ _FACTS: Final[Mapping[type[Event], Callable[[Any], Fact]]] = {
     MessageAdded: _message,
     ConversationOpened: lambda event: _fact(event, FactKind.CONVERSATION_OPENED),
     ConversationReopened: lambda event: _fact(event, FactKind.CONVERSATION_REOPENED, labels=event.labels),
-    ConversationResolved: _resolution,
+    ConversationResolved: lambda event: _fact(event, FactKind.CONVERSATION_RESOLVED, labels=event.labels),
     ConversationChanged: _change,
     ConversationQueued: _queueing,
     ConversationAssigned: _assignment,

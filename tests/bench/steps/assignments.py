@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import Final
 
-from tests.bench.chains import SERVERS, quiet
+from tests.bench.chains import python_of, quiet
 from tests.bench.figures import Figure, Target, beside, latency
 from tests.bench.machine import cpu_seconds, going_on, standing_still
 from tests.bench.posting import Outcome
 from tests.bench.setting import CUSTOMERS, Setting, since_now
-from tests.bench.steps.saturation import fill
+from tests.bench.steps.saturation import WARM_MESSAGES, fill
 from tests.bench.steps.waits import HEARD
 from tests.support.whatsapp import Text
 
@@ -21,7 +21,6 @@ MIX: Final = 10
 NEW_CONVERSATIONS: Final = 3_500
 """Posted as fast as they are acknowledged."""
 
-_WARM_MESSAGES: Final = 2_000
 _DRAIN_SECONDS: Final = 120
 _MESSAGE: Final = b'"type":"conversation.message-added.v1"'
 _ASSIGNED: Final = b'"type":"routing.conversation-assigned.v1"'
@@ -51,17 +50,16 @@ async def conversations(setting: Setting) -> list[Figure]:
     await quiet(setting.admin_url, within=_DRAIN_SECONDS)
     cost, waits = chain.cost(before, len(texts)), _waits(texts, outcome)
     last_at = max(at for at, line in outcome.told if _ASSIGNED in line)
-    rate, python = len(waits) / (last_at - outcome.began_at), sum(cost.values()) - sum(cost[name] for name in SERVERS)
+    rate = len(waits) / (last_at - outcome.began_at)
     bare_rate, bare_cost = await _begun_by_bare(setting)
-    bare_python = sum(spent for name, spent in bare_cost.items() if name not in SERVERS)
     what = "new conversations a second, begun and assigned, each message one"
     return [
         Figure("conversations", what, rate, "/s", Target(450, at_least=True), "bare-conversations"),
         Figure("bare-conversations", "bare: begun", bare_rate, "/s"),
-        Figure("bare-conversations-python", "bare: Python CPU for each", bare_python, "µs"),
+        Figure("bare-conversations-python", "bare: Python CPU for each", python_of(bare_cost), "µs"),
         Figure("bare-conversations-total", "bare: with both servers", sum(bare_cost.values()), "µs"),
         Figure("conversations-told", f"of {len(texts):,} assigned", len(waits), ""),
-        Figure("conversations-python", "Python CPU for each", python, "µs", None, "bare-conversations-python"),
+        Figure("conversations-python", "Python CPU for each", python_of(cost), "µs", None, "bare-conversations-python"),
         Figure("conversations-total", "with both servers", sum(cost.values()), "µs", None, "bare-conversations-total"),
         *(Figure(f"conversations-{name}", f"  {name}", spent, "µs") for name, spent in cost.items()),
     ]
@@ -71,7 +69,7 @@ async def _begun_by_bare(setting: Setting) -> tuple[float, Mapping[str, float]]:
     """Conversations that the bare chain begins a second, which it gives to nobody, and microseconds of CPU for each."""
     bare = setting.bare
     with standing_still(setting.whole.python.values()), going_on(bare.python.values()):
-        await fill(bare, setting, _WARM_MESSAGES)
+        await fill(bare, setting, WARM_MESSAGES)
         # More than of Balcão's: when all are done is told to a fifth of a second.
         texts, since = setting.texts(setting.stranger() for _ in range(3 * NEW_CONVERSATIONS)), since_now()
         before = cpu_seconds(bare.processes)

@@ -8,7 +8,7 @@ from itertools import cycle, islice
 from statistics import fmean
 from typing import Final, Self
 
-from tests.bench.chains import SERVERS, Chain, connected, quiet
+from tests.bench.chains import SERVERS, Chain, connected, python_of, quiet
 from tests.bench.figures import Figure, Target
 from tests.bench.history import Template, copy_history
 from tests.bench.machine import cpu_seconds, going_on, standing_still
@@ -21,10 +21,11 @@ SECONDS: Final = 7
 ROUNDS: Final = 2
 """Of each chain, in turn: the machine is faster at one moment than at the next."""
 MOST_PER_SECOND: Final = 5_000
+WARM_MESSAGES: Final = 2_000
+"""Until whoever stood still hears again as before."""
 
 _ALONE_SECONDS: Final = 4
 """Shorter than what the broker waits for a listener that says nothing."""
-_WARM_MESSAGES: Final = 2_000
 _WARM_BARE: Final = 5_000
 _DRAIN_SECONDS: Final = 120
 _COPIED_MESSAGES: Final = 50
@@ -57,7 +58,7 @@ class Saturation:
     def figures(self, name: str, what: str) -> Iterator[Figure]:
         """Beside those of the bare chain, whose names are the same behind "bare"."""
         least, most = Target(0.4, at_least=True, of_bare=True), Target(3, of_bare=True)
-        python = sum(cost for process, cost in self.cost.items() if process not in SERVERS)
+        python = python_of(self.cost)
         total = sum(self.cost.values())
 
         def figure(kind: str, told: str, value: float, unit: str, target: Target | None = None) -> Figure:
@@ -104,7 +105,7 @@ async def alone(setting: Setting) -> list[Figure]:
 
 async def _alone(chain: Chain, setting: Setting) -> tuple[float, float]:
     """Webhooks acknowledged a second by ingest alone, and the seconds until the others had caught up."""
-    await fill(chain, setting, _WARM_MESSAGES)
+    await fill(chain, setting, WARM_MESSAGES)
     texts, since = setting.texts(islice(cycle(CUSTOMERS), MOST_PER_SECOND * _ALONE_SECONDS)), since_now()
     with standing_still(pid for name, pid in chain.python.items() if name != "ingest"):
         outcome = await setting.post(chain, texts, seconds=_ALONE_SECONDS)
@@ -118,7 +119,7 @@ async def million(setting: Setting) -> list[Figure]:
     began = time.monotonic()
     await copy_history(template, STORED_LATER // _COPIED_MESSAGES, setting.admin_url)
     took = time.monotonic() - began
-    await fill(setting.whole, setting, _WARM_MESSAGES)
+    await fill(setting.whole, setting, WARM_MESSAGES)
     await quiet(setting.admin_url, within=_DRAIN_SECONDS)
     return [
         *await _beside_bare(setting, "later", f"{STORED_LATER:,} stored"),
@@ -151,10 +152,10 @@ async def _round(setting: Setting) -> tuple[Saturation, Saturation]:
     reached = await _saturated(whole, setting)
     await quiet(setting.admin_url, within=_DRAIN_SECONDS)
     with standing_still(whole.python.values()), going_on(bare.python.values()):
-        await fill(bare, setting, _WARM_MESSAGES)
+        await fill(bare, setting, WARM_MESSAGES)
         possible = await _saturated(bare, setting)
     # Its listeners come back when the broker lets them.
-    await fill(whole, setting, _WARM_MESSAGES)
+    await fill(whole, setting, WARM_MESSAGES)
     await quiet(setting.admin_url, within=_DRAIN_SECONDS)
     return reached, possible
 

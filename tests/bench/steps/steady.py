@@ -31,7 +31,7 @@ class Steadiness:
     cost: Mapping[str, float]
     """Microseconds of CPU a message, by process."""
     heard: Sequence[float] = ()
-    """Seconds until a listener heard of it, of the bare chain alone: of Balcão the stream tells, in `waits`."""
+    """Seconds until a listener heard of it, where the chain tells that."""
 
     def figures(self, name: str, what: str) -> Iterator[Figure]:
         yield from latency(f"{name}-acknowledged", f"webhook acknowledged, {what}", self.acknowledged, _PERCENTS)
@@ -64,7 +64,7 @@ async def _held(chain: Chain, rate: int, setting: Setting) -> Steadiness:
     cost = chain.cost(before, len(texts))
     await chain.done(len(texts), since, within=_DRAIN_SECONDS)
     made_at, wall = await chain.made_since(since), time.time() - time.monotonic()
-    heard_at = await chain.heard_since(since) if chain is setting.bare else {}
+    heard_at = await chain.heard_since(since)
     posted = {one.id: at + wall for one, at in zip(texts, outcome.posted_at, strict=True)}
     return Steadiness(
         outcome.waits,
