@@ -1,6 +1,6 @@
 """The load generator, a process of its own: posts prepared requests over raw sockets and watches what becomes of them.
 
-`python -m tests.bench.generator` takes a pickled `Load` from its input and writes a pickled `Outcome` to its output.
+`python -m tests.bench.generator FILE` takes a pickled `Load` from its input and writes a pickled `Outcome` to the file.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from math import isnan, nan
+from pathlib import Path
 from typing import Final, cast
 
 import uvloop
@@ -221,4 +222,5 @@ if __name__ == "__main__":
     wanted: Load = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
     # Nothing here refers to itself, and a pause of the collector would be taken for one of the server.
     gc.disable()
-    pickle.dump(uvloop.run(_run(wanted)), sys.stdout.buffer)
+    # Not to its output: of many megabytes that a busy reader takes from a pipe, a piece was lost now and then.
+    Path(sys.argv[1]).write_bytes(pickle.dumps(uvloop.run(_run(wanted))))

@@ -3,9 +3,11 @@
 import asyncio
 import pickle
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
+from pathlib import Path
 from typing import Final
 
 from deploy.processes import REPOSITORY
@@ -81,20 +83,19 @@ class Outcome:
 
 async def generate(load: Load) -> Outcome:
     """Let a process of its own do it; raises `RuntimeError` when it fails, `TimeoutError` when it hangs."""
-    generator = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.generator"),
-        cwd=REPOSITORY,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(load.seconds + (load.stream.seconds if load.stream else 0) + _START_SECONDS):
-            written, _ = await generator.communicate(pickle.dumps(load))
-    finally:
-        if generator.returncode is None:
-            generator.kill()
-            await generator.wait()
-    if generator.returncode:
-        raise RuntimeError("the load generator failed")
-    outcome: Outcome = pickle.loads(written)  # noqa: S301 - from our own child
-    return outcome
+    with tempfile.TemporaryDirectory(prefix="outcome-") as folder:
+        path = Path(folder) / "outcome"
+        generator = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.bench.generator", path), cwd=REPOSITORY, stdin=asyncio.subprocess.PIPE
+        )
+        try:
+            async with asyncio.timeout(load.seconds + (load.stream.seconds if load.stream else 0) + _START_SECONDS):
+                await generator.communicate(pickle.dumps(load))
+        finally:
+            if generator.returncode is None:
+                generator.kill()
+                await generator.wait()
+        if generator.returncode:
+            raise RuntimeError("the load generator failed")
+        outcome: Outcome = pickle.loads(path.read_bytes())  # noqa: S301 - from our own child
+        return outcome
