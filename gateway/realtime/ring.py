@@ -32,8 +32,7 @@ class Entry:
     """The position after it, as the reader of everything sees it."""
     type: str
     scope: str
-    event_id: bytes
-    moment: bytes
+    moment: str
     value: bytes
     log: "Log"
     size: int
@@ -43,12 +42,7 @@ class Entry:
     def public(self) -> str | None:
         """What is shown of it beside its id; None when it cannot be read."""
         if self.value:
-            headers = {
-                "ce_type": self.type,
-                "ce_id": self.event_id.decode(errors="replace"),
-                "ce_time": self.moment.decode(errors="replace"),
-            }
-            self._public = public_json(headers, self.value)
+            self._public = public_json(self.type, self.moment, self.value)
             self.value = b""
         return self._public
 
@@ -174,8 +168,7 @@ class Ring:
             position,
             type_,
             scope,
-            id_,
-            moment,
+            moment.decode(errors="replace"),
             record.value,
             self._log_of(tenant),
             size,

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from shared.bus.kafka import end_subscription, incarnation, only_ours, subscript
 from shared.bus.retry import Fuse, Poison, wait_before
 from shared.bus.waves import waves
 from shared.db import Database, DeadLetter, Statement, UnitOfWork, is_outage
-from shared.events import EVENTS, Event, UnreadableRecordError, read
+from shared.events import HEADERS_READ, Event, UnreadableRecordError, read
 from shared.ids import new_id
 from shared.settings import ServiceSettings
 from shared.telemetry import (
@@ -63,10 +63,13 @@ class Delivery:
 
     place: TopicPartition
     record: ConsumerRecord[bytes, bytes]
-    headers: dict[str, str]
     event: Event | None = None
     unreadable: str | None = None
     attempts: int = 0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name: value.decode(errors="replace") for name, value in self.record.headers}
 
     @property
     def id(self) -> UUID:
@@ -88,8 +91,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, service: str, hears: Hears, database: Database, settings: ServiceSettings) -> None:
         self._service = service
         self._hears = hears
-        self._types = {event.type: event for event in hears}
-        self._others = frozenset(kind.encode() for kind in EVENTS.keys() - self._types.keys())
+        self._types = {event.type.encode() for event in hears}
         self._topics = sorted({event.topic() for event in hears})
         self._database = database
         self._settings = settings
@@ -152,7 +154,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 return
             polled_at = time.monotonic()
             async with self._handling:
-                await self._handle([self._open(record) for run in records.values() for record in run])
+                await self._handle([_opened(place, one, self._types) for place, run in records.items() for one in run])
                 await self._try_stalls()
             self._reached |= self._done
             self._measure_lag(kafka)
@@ -394,23 +396,6 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         log.info("partitions assigned", count=len(assigned))
 
-    def _open(self, record: ConsumerRecord[bytes, bytes]) -> Delivery:
-        place = TopicPartition(record.topic, record.partition)
-        type_ = next((value for name, value in record.headers if name == "ce_type"), None)
-        if type_ in self._others:
-            # Most of what is said on a topic is heard by few of those who read it.
-            return Delivery(place, record, {})
-        headers = {name: value.decode(errors="replace") for name, value in record.headers}
-        delivery = Delivery(place, record, headers)
-        if type_ is not None and headers["ce_type"] in self._types:
-            try:
-                delivery.event = read(headers, record.value or b"")
-            except UnreadableRecordError as unreadable:
-                delivery.unreadable = str(unreadable)
-        elif type_ is None and record.value is not None:
-            delivery.unreadable = "no event"
-        return delivery
-
     @staticmethod
     def _resume(kafka: AIOKafkaConsumer, place: TopicPartition) -> None:
         if place in kafka.assignment():
@@ -422,6 +407,21 @@ async def give(hears: Hears, events: Sequence[Event], uow: UnitOfWork) -> None:
     for wave in waves(events, key=lambda event: (event.topic(), event.key), kind=lambda event: hears[type(event)]):
         for handler in hears[type(wave[0])]:
             await handler(wave, uow)
+
+
+def _opened(place: TopicPartition, record: _Record, types: Collection[bytes]) -> Delivery:
+    """As it is delivered to who hears these types: most of what is said on a topic is heard by few of its readers."""
+    delivery = Delivery(place, record)
+    headers = dict(record.headers)
+    if (type_ := headers.get("ce_type")) in types:
+        needed = {name: headers[name].decode(errors="replace") for name in HEADERS_READ if name in headers}
+        try:
+            delivery.event = read(needed, record.value or b"")
+        except UnreadableRecordError as unreadable:
+            delivery.unreadable = str(unreadable)
+    elif type_ is None and record.value is not None:
+        delivery.unreadable = "no event"
+    return delivery
 
 
 def _tenants(events: Mapping[UUID, Event]) -> set[UUID]:

@@ -1,7 +1,10 @@
 """Logs and traces never hold bodies, names, addresses or tokens: what is declared personal is cut out by its name."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date, time, timedelta
+from pathlib import PurePath
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 from sqlalchemy import MetaData
@@ -45,4 +48,4 @@ def redact(value: Any, *, depth: int = 4) -> Any:
         }
     if isinstance(value, Sequence | set | frozenset):
         return [redact(part, depth=depth - 1) for part in list(value)[:50]]
-    return str(value) if type(value).__module__ in {"uuid", "datetime", "pathlib"} else CUT
+    return str(value) if isinstance(value, UUID | date | time | timedelta | PurePath) else CUT

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import orjson
 import pytest
 import pytest_asyncio
 import uvicorn
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from deploy.documents.records import example_records
 from deploy.local.plan import HOST, free_ports
 from deploy.serve import PatientProtocol
 from gateway.realtime.cursor import Positions
@@ -28,7 +30,7 @@ from gateway.realtime.shown import SHOWN, public_fields, public_json
 from gateway.realtime.stream import FellBehindError, Stream
 from gateway.settings import Settings
 from shared.bus import Beginning, Place, Placed, Publisher
-from shared.events import Envelope, Event
+from shared.events import Envelope, Event, read
 from shared.events.conversation import ContactAddressesAdded, MessageAdded, MessageQueued
 from shared.events.gateway import ApiKeyChanged
 from shared.events.ingest import MessageReceived
@@ -54,6 +56,7 @@ TENANT = {
     "role": "controller",
 }
 EVERYTHING = frozenset(SHOWN.values())
+RECORDS = example_records()
 
 Shown = dict[str, Any]
 
@@ -540,10 +543,21 @@ def test_what_becomes_of_the_requests_of_persons_is_shown_to_who_may_read_them()
     assert not {"subject_id", "references"} & (public_fields(PrivacyRequestChanged) | public_fields(DeadlineNeared))
 
 
-@pytest.mark.parametrize("value", [b"", b"[]", b"{", b'{"data":{}}'])
+@pytest.mark.parametrize("event", SHOWN, ids=lambda event: event.type)
+def test_each_event_is_shown_as_it_was_said(event: type[Event]) -> None:
+    record = RECORDS[event.type]
+    shown = public_json(event.type, record.headers["ce_time"], record.value)
+    said = read(record.headers, record.value)
+    assert orjson.loads(f"{{{shown}}}") == {
+        "type": event.type,
+        "occurred_at": record.headers["ce_time"],
+        "data": said.model_dump(mode="json", include=set(public_fields(event))),
+    }
+
+
+@pytest.mark.parametrize("value", [b"", b"[]", b"{", b'{"data":{}}', b'{"data":[],"personal":{}}'])
 def test_what_cannot_be_read_is_passed_over(value: bytes) -> None:
-    headers = {"ce_type": MessageAdded.type, "ce_id": str(uuid4()), "ce_time": "2026-11-20T12:00:00Z"}
-    assert public_json(headers, value) is None
+    assert public_json(MessageAdded.type, "2026-11-20T12:00:00Z", value) is None
 
 
 # Positions.

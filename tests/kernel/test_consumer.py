@@ -4,7 +4,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -158,7 +157,7 @@ async def test_a_record_that_cannot_be_read_is_set_aside_whole_and_the_next_one_
 ) -> None:
     good = as_record(message_received(tenant_id))
     await ear.publish(
-        replace(good, data=b'{"colour":"blue"}', personal=None), last := message_received(tenant_id, number=1)
+        good._replace(data=b'{"colour":"blue"}', personal=None), last := message_received(tenant_id, number=1)
     )
     await ear.until_heard(last)
     assert ear.heard[tenant_id] == [last.provider_message_id]
@@ -180,7 +179,7 @@ async def test_a_record_that_is_no_event_at_all_is_set_aside_once(ear: Ear, tena
 async def test_an_event_of_a_type_of_tomorrow_is_passed_over(ear: Ear, tenant_id: UUID) -> None:
     good = as_record(message_received(tenant_id))
     unheard = [{"ce_type": "ingest.message-sung.v1"}, {"ce_type": "ingest.message-received.v2"}]
-    await ear.publish(*(replace(good, headers=good.headers | changes) for changes in unheard))
+    await ear.publish(*(good._replace(headers=good.headers | changes) for changes in unheard))
     await ear.publish(last := message_received(tenant_id, number=1))
     await ear.until_heard(last)
     assert ear.heard[tenant_id] == [last.provider_message_id]
@@ -213,7 +212,7 @@ async def test_a_dead_letter_is_listed_without_its_content_and_can_be_replayed(
     ear.fails[tenant_id] = lambda event: Poison("not yet") if event.content.text == "text 0" else None
     settings = ear.machine.settings(Settings, "conversation", broker_address, runs="api")
     good = as_record(message_received(tenant_id))
-    await ear.publish(good, replace(as_record(message_received(tenant_id)), data=b"{}"))
+    await ear.publish(good, as_record(message_received(tenant_id))._replace(data=b"{}"))
     await ear.publish(last := message_received(tenant_id, number=1))
     await ear.until_heard(last)
     async with serving(conversation, settings) as service:
