@@ -1,9 +1,8 @@
 """A conversation as routing sees it, and what each event and each decision makes of it."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 OPEN: Final = "open"
@@ -25,8 +24,7 @@ def weight_of(channel_kind: str) -> int:
     return _WEIGHTS.get(channel_kind, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """A conversation as routing sees it, at the moment of the latest thing heard of it."""
 
     conversation_id: UUID
@@ -53,9 +51,9 @@ class Case:
     greeted_at: datetime | None = None
     away_told_at: datetime | None = None
     """When the customer was told last that nobody is there."""
-    refused_by: frozenset[UUID] = field(default=frozenset(), compare=False)
+    refused_by: frozenset[UUID] = frozenset()
     """Who declined it or gave it back: they are not asked again while it is open."""
-    missed_by: frozenset[UUID] = field(default=frozenset(), compare=False)
+    missed_by: frozenset[UUID] = frozenset()
     """Who let an offer of it expire: they are asked after all others."""
 
     @property
@@ -109,7 +107,7 @@ def written(case: Case, direction: str, author_kind: str | None, sent_at: dateti
     """
     if direction == "inbound":
         return reopened(case, sent_at)
-    return case if author_kind == "system" else replace(case, waiting_since=None)
+    return case if author_kind == "system" else case._replace(waiting_since=None)
 
 
 def changed(case: Case, status: str, at: datetime) -> Case:
@@ -118,28 +116,27 @@ def changed(case: Case, status: str, at: datetime) -> Case:
         return case
     if status == RESOLVED:
         return resolved(case, at)
-    case = replace(_going_on(case), status=status)
+    case = _going_on(case)._replace(status=status)
     if status == "pending":
-        case = replace(case, waiting_since=None, queued_at=None)
+        case = case._replace(waiting_since=None, queued_at=None)
     return case if status == OPEN else unoffered(case)
 
 
 def reopened(case: Case, at: datetime) -> Case:
     """It goes on, and waits again until it is answered."""
     case = _going_on(case)
-    return case if case.waiting_since else replace(case, waiting_since=at)
+    return case if case.waiting_since else case._replace(waiting_since=at)
 
 
 def _going_on(case: Case) -> Case:
     if case.status == OPEN and case.closed_at is None and (case.agent_id or case.assigned_at is None):
         return case
-    return replace(case, status=OPEN, closed_at=None, assigned_at=case.assigned_at if case.agent_id else None)
+    return case._replace(status=OPEN, closed_at=None, assigned_at=case.assigned_at if case.agent_id else None)
 
 
 def resolved(case: Case, at: datetime) -> Case:
     """Nobody waits in a resolved conversation, and nobody answers it."""
-    return replace(
-        unoffered(case),
+    return unoffered(case)._replace(
         status=RESOLVED,
         closed_at=at,
         waiting_since=None,
@@ -173,31 +170,33 @@ def queue_for(case: Case, queues: Iterable[ChoosableQueue]) -> UUID:
 
 def offered_to(case: Case, agent_id: UUID, offer_id: UUID) -> Case:
     """An agent is asked, and nobody else meanwhile."""
-    return replace(case, offer_id=offer_id, offered_to=agent_id)
+    return case._replace(offer_id=offer_id, offered_to=agent_id)
 
 
 def unoffered(case: Case) -> Case:
     """Nobody is asked."""
-    return replace(case, offer_id=None, offered_to=None)
+    if case.offer_id is None and case.offered_to is None:
+        return case
+    return case._replace(offer_id=None, offered_to=None)
 
 
 def answered_by(case: Case, agent_id: UUID, at: datetime) -> Case:
     """An agent answers from then on, and nobody else."""
-    return replace(unoffered(case), agent_id=agent_id, assigned_at=at, last_agent_id=agent_id)
+    return unoffered(case)._replace(agent_id=agent_id, assigned_at=at, last_agent_id=agent_id)
 
 
 def taken_back(case: Case) -> Case:
     """Nobody answers it, and nobody is asked; whoever did is asked first should he be there again."""
-    return replace(unoffered(case), agent_id=None, assigned_at=None)
+    return unoffered(case)._replace(agent_id=None, assigned_at=None)
 
 
 def given_back(case: Case) -> Case:
     """Taken back from one who does not want it, so that he is not asked again."""
     refused = case.refused_by | ({case.holder} if case.holder else set())
-    return replace(taken_back(case), refused_by=frozenset(refused), missed_by=case.missed_by - refused)
+    return taken_back(case)._replace(refused_by=frozenset(refused), missed_by=case.missed_by - refused)
 
 
 def let_pass(case: Case) -> Case:
     """Taken back from one who let the offer expire: he is asked after all others."""
     missed = case.missed_by | ({case.offered_to} if case.offered_to else set())
-    return replace(unoffered(case), missed_by=frozenset(missed))
+    return unoffered(case)._replace(missed_by=frozenset(missed))

@@ -1,6 +1,5 @@
 """When it opens again, and what Balcão says by itself and when."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -30,4 +29,4 @@ def reply_to(case: Case, schedule: Schedule | None, now: datetime, *, begins: bo
 
 def replied(case: Case, kind: ReplyKind, at: datetime) -> Case:
     """What he was told is remembered."""
-    return replace(case, greeted_at=at) if kind == "greeting" else replace(case, away_told_at=at)
+    return case._replace(greeted_at=at) if kind == "greeting" else case._replace(away_told_at=at)

@@ -1,7 +1,6 @@
 """What routing does with what it hears of conversations: it lets them wait, and lets go of those that are settled."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from services.routing import store
@@ -71,7 +70,7 @@ async def _hear(events: Sequence[E_], decide: Callable[[Case, E_], Case], uow: U
             continue
         after = decide(before, event)
         if after is not known or not isinstance(event, MessageAdded):
-            after = replace(after, told_at=at)
+            after = after._replace(told_at=at)
         cases[event.conversation_id] = dispatch.put(before, after, cause=event)
         heard.append(event)
     return dispatch, heard

@@ -49,7 +49,7 @@ class Dispatch:
         that it was is not written.
         """
         if after.in_line and after.queued_at is None:
-            after = replace(after, queue_id=None, queued_at=after.told_at)
+            after = after._replace(queue_id=None, queued_at=after.told_at)
         key = after.conversation_id
         first = self._changes[key].before if key in self._changes else before
         change = self._changes[key] = Change(first, after, self._uow.now, unaccepted)
@@ -75,7 +75,7 @@ class Dispatch:
         tenants = {change.after.tenant_id for change in waiting}
         queues = await store.queues_of(tenants, self._uow.now, self._uow.session)
         for change in waiting:
-            after = replace(change.after, queue_id=queue_for(change.after, queues[change.after.tenant_id]))
+            after = change.after._replace(queue_id=queue_for(change.after, queues[change.after.tenant_id]))
             self._changes[after.conversation_id] = replace(change, after=after)
 
     async def settle(self) -> None:

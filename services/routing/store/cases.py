@@ -1,7 +1,7 @@
 """The queries behind who waits and who answers: in sets, tenant first."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -98,7 +98,7 @@ INSERT INTO cases ({_KEPT.columns}) SELECT {_KEPT.columns} FROM {_KEPT} ORDER BY
 ON CONFLICT (conversation_id) DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in _CHANGED)}
 """)
 
-_CASE = ", ".join(f"c.{field.name}" for field in fields(Case) if field.name not in {"refused_by", "missed_by"})
+_CASE = ", ".join(f"c.{name}" for name in Case._fields if name not in {"refused_by", "missed_by"})
 _REFUSED = "FROM refusals r WHERE r.tenant_id = c.tenant_id AND r.conversation_id = c.conversation_id"
 _WITH_REFUSALS = f"""{_CASE},
   ARRAY(SELECT r.agent_id {_REFUSED} AND NOT r.missed) AS refused_by,

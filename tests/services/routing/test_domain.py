@@ -32,9 +32,8 @@ TENANT, QUEUE, CONTACT, CHANNEL = (UUID(int=number) for number in range(1, 5))
 
 def case(number: int = 100, **fields: Any) -> Case:
     """A case that waits in the queue."""
-    return replace(
-        Case(UUID(int=number), TENANT, CONTACT, CHANNEL, "whatsapp", 1, NOON, queue_id=QUEUE, queued_at=NOON), **fields
-    )
+    one = Case(UUID(int=number), TENANT, CONTACT, CHANNEL, "whatsapp", 1, NOON, queue_id=QUEUE, queued_at=NOON)
+    return one._replace(**fields)
 
 
 def server(number: int, room: int = 3, **fields: Any) -> Server:
