@@ -178,10 +178,11 @@ def is_sampled(traceparent: str | None) -> bool:
 
 
 def current_trace() -> str | None:
-    """The W3C `traceparent` of the current span."""
-    carrier: dict[str, str] = {}
-    _propagator.inject(carrier)
-    return carrier.get("traceparent")
+    """The W3C `traceparent` of the current span (W3C Trace Context §3.2)."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 def current_trace_id() -> str | None:
