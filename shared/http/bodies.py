@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from shared.http.problems import RequestTimeout, TooLarge, Unavailable
@@ -80,3 +81,15 @@ class BoundedBody:
     def _hold(self, size: int) -> None:
         self._bodies.take(size - self._held)
         self._held = size
+
+
+async def whole(receive: Receive) -> bytes:
+    """All of a body; raises `ClientDisconnect` when its sender goes before the end."""
+    pieces = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(pieces)

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.db import Database, UnitOfWork
 from shared.http.auth import PUBLIC_SCOPE, Callers
-from shared.http.bodies import BODY_BYTES, Bodies
+from shared.http.bodies import BODY_BYTES, Bodies, whole
 from shared.http.idempotency import Answers
 from shared.http.problems import Invalid, MethodNotAllowed, NotFound, as_problem
 from shared.http.streams import EVENT_STREAM
@@ -80,10 +80,19 @@ def straight(match: Match, acts: Mapping[str, Callable[[Request], Awaitable[Resp
         scope["route"], scope["path_params"] = found
         if (act := acts.get(scope["method"])) is None:
             raise MethodNotAllowed(headers=allowed)
-        answer = await act(Request(scope, receive, send))
+        answer = await act(_Asked(scope, receive, send))
         await answer(scope, receive, send)
 
     return app
+
+
+class _Asked(Request):
+    """A request whose body is only ever taken whole, without the generators of one that may be taken in pieces."""
+
+    async def body(self) -> bytes:
+        if not hasattr(self, "_body"):
+            self._body = await whole(self.receive)
+        return self._body
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from fastapi import Request, Response
@@ -47,8 +47,12 @@ async def receive(request: Request) -> Response:
     if arrivals:
         await counter.commit.add(arrivals)
     for arrival in arrivals:
-        WEBHOOK_ITEMS.labels(kind, arrival.row.state).inc()
+        _counter(kind, arrival.row.state).inc()
     return Response(status_code=200)
+
+
+# To look one up by its labels takes a lock and as long as to count.
+_counter = lru_cache(maxsize=64)(WEBHOOK_ITEMS.labels)
 
 
 ADDRESS: Final = "/webhooks/{kind}/{channel_id}"
