@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, nan
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,10 @@ class Figure:
     """The figure of the bare chain that stands beside it."""
 
 
+_QUIET: Final = 0.05
+"""The stolen share up to which figures are ours: with a fifth stolen, half of what the machine can was reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """Under what a step's figures were measured."""
@@ -56,7 +60,9 @@ class Circumstances:
     def __str__(self) -> str:
         generator = "" if self.generator is None else f", generator {self.generator:.0%} of a core"
         late = f" and at most {self.late * 1000:.0f} ms late" if self.late else ""
-        return f"{self.seconds:>4.0f} s, stolen {self.stolen:.1%}, other programs {self.foreign:.1%}{generator}{late}"
+        shares = f"stolen {self.stolen:.1%}, other programs {self.foreign:.1%}"
+        warning = "; its figures tell of the machine's other tenants" if self.stolen > _QUIET else ""
+        return f"{self.seconds:>4.0f} s, {shares}{generator}{late}{warning}"
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -2,7 +2,7 @@
 
 from math import isnan
 
-from tests.bench.figures import Figure, Target, as_json, percentile, table
+from tests.bench.figures import Circumstances, Figure, Target, as_json, percentile, table
 
 LEAST = Target(0.4, at_least=True, of_bare=True)
 RATE = Figure("rate", "messages", 1200, "/s", LEAST, "bare-rate")
@@ -35,3 +35,8 @@ def test_the_file_keeps_all_figures_by_name() -> None:
     assert kept["rate"] == {"value": 1200, "unit": "/s", "target": "≥ 0.4 × bare", "met": True, "baseline": 3000}
     assert kept["wait-p99"] == {"value": 120.5, "unit": "ms", "target": "≤ 100", "met": False, "baseline": None}
     assert kept["bare-rate"]["target"] is None
+
+
+def test_a_step_that_was_disturbed_says_so() -> None:
+    assert "other tenants" not in str(Circumstances(17, stolen=0.03, foreign=0.4))
+    assert "other tenants" in str(Circumstances(17, stolen=0.2, foreign=0))
