@@ -63,10 +63,10 @@ def public_json(type_: str, moment: str, value: bytes) -> str | None:
         shown = {name: said[name] for name in shape.names}
         for name, part in shape.parts.items():
             shown[name] = part.dump_python(part.validate_python(shown[name]), mode="json")
+        return orjson.dumps({"type": type_, "occurred_at": moment, "data": shown})[1:-1].decode()
     except (ValueError, KeyError, TypeError, AttributeError) as broken:
         log.warning("an event cannot be shown", type=type_, reason=type(broken).__name__)
         return None
-    return orjson.dumps({"type": type_, "occurred_at": moment, "data": shown})[1:-1].decode()
 
 
 class _Shape(NamedTuple):

@@ -69,7 +69,7 @@ class Delivery:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {name: value.decode(errors="replace") for name, value in self.record.headers}
+        return {name: value.decode(errors="replace") for name, value in self.record.headers if value is not None}
 
     @property
     def id(self) -> UUID:
@@ -414,7 +414,7 @@ def _opened(place: TopicPartition, record: _Record, types: Collection[bytes]) ->
     delivery = Delivery(place, record)
     headers = dict(record.headers)
     if (type_ := headers.get("ce_type")) in types:
-        needed = {name: headers[name].decode(errors="replace") for name in HEADERS_READ if name in headers}
+        needed = {name: value.decode(errors="replace") for name in HEADERS_READ if (value := headers.get(name))}
         try:
             delivery.event = read(needed, record.value or b"")
         except UnreadableRecordError as unreadable:

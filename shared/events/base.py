@@ -59,7 +59,11 @@ class Record(NamedTuple):
 
 
 class Event(BaseModel):
-    """Something that happened. Subclasses name their type, the field that orders them and the person they are about."""
+    """Something that happened. Subclasses name their type, the field that orders them and the person they are about.
+
+    Two are equal when they say the same, whatever their envelopes are; a copy has none yet. What a field of any content
+    holds must be what JSON can: texts as names, numbers of 64 bits.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -580,16 +580,16 @@ async def test_a_simulator_that_was_killed_knows_its_accounts_when_it_is_back(tm
         async with supervised(tmp_path, journal) as supervisor, httpx.AsyncClient(timeout=10) as client:
             await supervisor.start(local.program(), within=30)
             await local.connect(channel, keys)
+            messages = f"{ports.url('simulator')}/whatsapp/{NUMBER}/messages"
 
             async def send() -> int:
                 with suppress(httpx.TransportError):
-                    answer = await client.post(
-                        f"{ports.url('simulator')}/whatsapp/{NUMBER}/messages", json=body, headers=headers
-                    )
-                    return answer.status_code
+                    return (await client.post(messages, json=body, headers=headers)).status_code
                 return 0
 
             assert await send() == 200
+            # Who has no token is refused, and that is logged.
+            assert (await client.post(messages, json=body)).is_client_error
             supervisor.kill("simulator")
             await until(send, lambda status: status == 0)
             await until(send, lambda status: status == 200)

@@ -555,7 +555,10 @@ def test_each_event_is_shown_as_it_was_said(event: type[Event]) -> None:
     }
 
 
-@pytest.mark.parametrize("value", [b"", b"[]", b"{", b'{"data":{}}', b'{"data":[],"personal":{}}'])
+BEYOND_WRITING = RECORDS[MessageAdded.type].value.replace(b'"whatsapp"', b"[" * 300 + b"]" * 300)
+
+
+@pytest.mark.parametrize("value", [b"", b"[]", b"{", b'{"data":{}}', b'{"data":[],"personal":{}}', BEYOND_WRITING])
 def test_what_cannot_be_read_is_passed_over(value: bytes) -> None:
     assert public_json(MessageAdded.type, "2026-11-20T12:00:00Z", value) is None
 
