@@ -6,18 +6,17 @@ from uuid import UUID
 from asyncpg.pgproto import pgproto
 from uuid_utils import uuid7
 
-# One like any other, as the database's driver gives them: made, written, hashed and compared in a third of the time.
-_QUICK = pgproto.UUID
+# Ids are UUIDs as the database's driver gives them: made, written, hashed and compared in a third of the time.
 
 
 def new_id() -> UUID:
     """A fresh UUIDv7."""
-    return _QUICK(uuid7().bytes)
+    return pgproto.UUID(uuid7().bytes)
 
 
 def read_id(text: str) -> UUID:
     """The id that was written; raises `ValueError` for what is none."""
-    return _QUICK(text)
+    return pgproto.UUID(text)
 
 
 def earliest_id(moment: datetime) -> UUID:

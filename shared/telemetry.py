@@ -3,9 +3,10 @@
 import logging
 import sys
 import traceback
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 import orjson
 import structlog
@@ -17,6 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
 
 log = structlog.stdlib.get_logger()
 
@@ -50,6 +52,15 @@ JOBS_DONE = Counter("balcao_jobs_total", "Jobs by what became of them", ["type",
 DEAD_LETTERS = Counter("balcao_dead_letters_total", "Events and jobs that became dead letters")
 BROKER_CONTACT = Gauge("balcao_broker_contact", "1 while the broker answers")
 
+M = TypeVar("M", bound=MetricWrapperBase)
+
+
+def by_labels(metric: M, *, most: int) -> Callable[..., M]:
+    """The metric's children by their labels, `most` of which are remembered: to look one up takes a lock and as long as
+    to count."""
+    return lru_cache(maxsize=most)(metric.labels)
+
+
 _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("balcao")
 
@@ -75,11 +86,7 @@ def start_logging(service: str, level: str, redact: structlog.typing.Processor) 
         redact,
     ]
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *before,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
@@ -182,7 +189,8 @@ def current_trace() -> str | None:
     context = trace.get_current_span().get_span_context()
     if not context.is_valid:
         return None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    ids = trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id)
+    return f"00-{'-'.join(ids)}-{context.trace_flags:02x}"
 
 
 def current_trace_id() -> str | None:

@@ -32,7 +32,7 @@ class Entry:
     """The position after it, as the reader of everything sees it."""
     type: str
     scope: str
-    moment: str
+    moment: bytes
     value: bytes
     log: "Log"
     size: int
@@ -42,7 +42,7 @@ class Entry:
     def public(self) -> str | None:
         """What is shown of it beside its id; None when it cannot be read."""
         if self.value:
-            self._public = public_json(self.type, self.moment, self.value)
+            self._public = public_json(self.type, self.moment.decode(errors="replace"), self.value)
             self.value = b""
         return self._public
 
@@ -168,7 +168,7 @@ class Ring:
             position,
             type_,
             scope,
-            moment.decode(errors="replace"),
+            moment,
             record.value,
             self._log_of(tenant),
             size,

@@ -20,9 +20,7 @@ log = structlog.get_logger()
 _BY_SPEAKER: Final = {"conversation": "conversations:read", "routing": "routing:read"}
 
 SHOWN: Final[Mapping[type[Event], str]] = {
-    event: _BY_SPEAKER[speaker]
-    for type_, event in EVENTS.items()
-    if (speaker := type_.partition(".")[0]) in _BY_SPEAKER
+    event: _BY_SPEAKER[event.speaker()] for event in EVENTS.values() if event.speaker() in _BY_SPEAKER
 } | {
     DeliveryChanged: "conversations:read",
     UserChanged: "users:read",

@@ -1,6 +1,6 @@
 """One transaction: what it changes, what it says, and what it leaves for later, all or nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
@@ -11,7 +11,7 @@ from shared.db.locks import locks_of
 from shared.db.rowset import Rowset
 from shared.db.statements import Session, Statement
 from shared.db.tables import TENANTS_SETTING
-from shared.events import Envelope, Event, Record
+from shared.events import Envelope, Event
 from shared.ids import new_id
 
 _ENTER = Statement(f"SELECT set_config('{TENANTS_SETTING}', :tenant, true)")
@@ -149,15 +149,13 @@ class UnitOfWork:
             locks = locks_of(f"job|{job.key}" for job in self._jobs)
             await self.session.leave(_SCHEDULE, _JOBS.of(self._jobs) | {"locks": locks})
         if self._said:
-            await self._tell([event.to_record() for event in self._said])
+            records = [event.to_record() for event in self._said]
+            locks = locks_of(record.key for record in records)
+            await self.session.leave(_TELL, _RECORDS.of(records) | {"locks": locks})
         await self.session.settle()
         left = Left(said=bool(self._said), scheduled=bool(self._jobs))
         self.forget()
         return left
-
-    async def _tell(self, records: Sequence[Record]) -> None:
-        locks = locks_of(record.key for record in records)
-        await self.session.leave(_TELL, _RECORDS.of(records) | {"locks": locks})
 
 
 def _scheduled(job: Job, key: str, due_at: datetime) -> _Scheduled:

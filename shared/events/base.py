@@ -90,9 +90,14 @@ class Event(BaseModel):
         learn_fields(cls)
 
     @classmethod
+    def speaker(cls) -> str:
+        """The service that says it."""
+        return cls.type.partition(".")[0]
+
+    @classmethod
     def topic(cls) -> str:
         """One topic a speaker."""
-        return f"{cls.type.split('.', 1)[0]}.events"
+        return f"{cls.speaker()}.events"
 
     @property
     def key(self) -> str:
@@ -112,12 +117,12 @@ class Event(BaseModel):
 
     def to_record(self) -> Record:
         """The event's form on the wire."""
-        envelope, key, speaker = self.envelope, self.key, self.type.partition(".")[0]
+        envelope, key = self.envelope, self.key
         headers = {
             "ce_specversion": "1.0",
             "ce_id": str(envelope.id),
             "ce_type": self.type,
-            "ce_source": f"/{speaker}",
+            "ce_source": f"/{self.speaker()}",
             "ce_time": envelope.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "ce_tenantid": str(self.tenant_id),
             "ce_partitionkey": key,

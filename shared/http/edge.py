@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import structlog
@@ -26,7 +25,7 @@ from shared.http.idempotency import Answers
 from shared.http.problems import Invalid, MethodNotAllowed, NotFound, as_problem
 from shared.http.streams import EVENT_STREAM
 from shared.ids import new_id
-from shared.telemetry import HTTP_REQUESTS, HTTP_SECONDS, span
+from shared.telemetry import HTTP_REQUESTS, HTTP_SECONDS, by_labels, span
 
 log = structlog.get_logger()
 
@@ -242,9 +241,8 @@ def _measure(scope: Scope, status: int, seconds: float, request_id: str) -> None
         say("request", method=method, path=route, status=status, ms=round(seconds * 1000, 1), request_id=request_id)
 
 
-# To look them up by their labels takes a lock and as long as to count.
-_counter = lru_cache(maxsize=1024)(HTTP_REQUESTS.labels)
-_histogram = lru_cache(maxsize=256)(HTTP_SECONDS.labels)
+_counter = by_labels(HTTP_REQUESTS, most=1024)
+_histogram = by_labels(HTTP_SECONDS, most=256)
 
 
 def _route(scope: Scope) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 
 from fastapi import Request, Response
@@ -12,7 +12,7 @@ from services.ingest import handlers
 from services.ingest.api.counter import Counter
 from services.ingest.channels import CHANNELS
 from shared.http import Declared, Door, Forbidden, Unauthorized, straight
-from shared.telemetry import WEBHOOK_ITEMS, WEBHOOKS_REFUSED
+from shared.telemetry import WEBHOOK_ITEMS, WEBHOOKS_REFUSED, by_labels
 
 WEBHOOK_BYTES = 5 * 1024 * 1024
 """What one POST of a provider may have, many times what any sends."""
@@ -51,9 +51,7 @@ async def receive(request: Request) -> Response:
     return Response(status_code=200)
 
 
-# To look one up by its labels takes a lock and as long as to count.
-_counter = lru_cache(maxsize=64)(WEBHOOK_ITEMS.labels)
-
+_counter = by_labels(WEBHOOK_ITEMS, most=64)
 
 ADDRESS: Final = "/webhooks/{kind}/{channel_id}"
 _ADDRESS: Final = re.compile(r"/webhooks/(?P<kind>[^/]+)/(?P<channel_id>[^/]+)")
