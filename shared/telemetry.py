@@ -5,17 +5,19 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from random import getrandbits, random
+from typing import Any, Final, TypeVar, cast
 
 import orjson
 import structlog
 from opentelemetry import trace
-from opentelemetry.context import attach, detach
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
@@ -61,8 +63,29 @@ def by_labels(metric: M, *, most: int) -> Callable[..., M]:
     return lru_cache(maxsize=most)(metric.labels)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tracing:
+    """Who makes the spans that are recorded, and which those are."""
+
+    tracer: trace.Tracer
+    share: float
+    """Of the traces that begin here."""
+    trusting: bool
+    """Whether callers decide it of theirs."""
+
+    def records(self, parent: trace.SpanContext) -> bool:
+        """Whether what is done under this parent is recorded."""
+        if not parent.is_valid:
+            return random() < self.share  # noqa: S311 - which ones are recorded is no secret
+        if not parent.trace_flags.sampled:
+            return False
+        # By the id, so that all who do not trust decide the same of one trace.
+        return self.trusting or not parent.is_remote or (parent.trace_id & _HALF) < self.share * (_HALF + 1)
+
+
+_HALF: Final = TraceIdRatioBased.TRACE_ID_LIMIT
 _propagator = TraceContextTextMapPropagator()
-_tracer = trace.get_tracer("balcao")
+_tracing = _Tracing(trace.get_tracer("balcao"), 0.0, trusting=True)
 
 # Messages of these errors name no data; any other error is logged by its type and place alone.
 _SPOKEN = (OSError, LookupError)
@@ -148,18 +171,16 @@ def start_tracing(service: str, share: float, endpoint: str | None, *, trusting:
 
     Those that began elsewhere are followed where callers are trusted; strangers do not decide what is recorded.
     """
-    global _tracer  # noqa: PLW0603 - one tracer a process, as OpenTelemetry has one provider
-    followed = ALWAYS_ON if trusting else TraceIdRatioBased(share)
-    provider = TracerProvider(
-        sampler=ParentBased(TraceIdRatioBased(share), remote_parent_sampled=followed),
-        resource=Resource.create({"service.name": f"balcao-{service}"}),
-    )
+    global _tracing  # noqa: PLW0603 - one tracer a process, as OpenTelemetry has one provider
+    resource = Resource.create({"service.name": f"balcao-{service}"})
+    # Which are recorded is decided before it is asked: it takes as long to find that a span is not as to record it.
+    provider = TracerProvider(sampler=ALWAYS_ON, resource=resource)
     if endpoint:
         # Only where it is used, for what it brings along takes more memory than all of the rest of tracing.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=5)))
-    _tracer = provider.get_tracer("balcao")
+    _tracing = _Tracing(provider.get_tracer("balcao"), share, trusting)
     return provider
 
 
@@ -170,13 +191,21 @@ def span(
     """A span of this name, under the W3C `traceparent` given or the current span."""
     context = _propagator.extract({"traceparent": parent}) if parent else None
     # Entered by hand: the tracer's own way goes through two context managers more, for what is switched off here.
-    current = _tracer.start_span(name, context=context, kind=kind)
+    current = _begun(name, context, kind)
     token = attach(trace.set_span_in_context(current))
     try:
         yield current
     finally:
         detach(token)
         current.end()
+
+
+def _begun(name: str, context: Context | None, kind: trace.SpanKind) -> trace.Span:
+    parent = trace.get_current_span(context).get_span_context()
+    if _tracing.records(parent):
+        return _tracing.tracer.start_span(name, context=context, kind=kind)
+    ids = (parent.trace_id, parent.span_id) if parent.is_valid else (getrandbits(128), getrandbits(64))
+    return trace.NonRecordingSpan(trace.SpanContext(*ids, is_remote=False))
 
 
 def is_sampled(traceparent: str | None) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.bus.kafka import BrokerAwayError, Publisher
 from shared.bus.retry import wait_before
-from shared.db import Database, Statement, is_outage, measure_backlog
+from shared.db import Database, Session, Statement, is_outage, measure_backlog
 from shared.events import Record
 from shared.events.base import SHARDS
 from shared.telemetry import EVENTS_PUBLISHED, OUTBOX_OLDEST, OUTBOX_ROWS, PUBLISH_FAILURES, describe
@@ -82,7 +82,7 @@ class Relay:
             group.create_task(measure_backlog(_DEPTH, OUTBOX_ROWS, OUTBOX_OLDEST, self._database, every=GAUGE_SECONDS))
             while True:
                 try:
-                    published = await self.publish_some()
+                    look_at_once = await self._publish_what_comes()
                 except BrokerAwayError as away:
                     failures += 1
                     PUBLISH_FAILURES.inc()
@@ -96,23 +96,44 @@ class Relay:
                     await asyncio.sleep(wait_before(failures, first=0.1, longest=2))
                 else:
                     failures = 0
-                    if published < self._batch:
-                        await self._rest()
+                    if not look_at_once:
+                        await self._hears_of_more(self._pause)
 
     async def publish_some(self) -> int:
         """Publish the oldest rows that no other relay holds, and forget them once the broker has them; how many."""
         async with self._database.transaction() as session:
-            rows = (await session.execute(self._take, {"rows": self._batch})).all()
-            if rows:
-                await self._publisher.publish(_records(rows))
+            return await self._publish(session)
+
+    async def _publish_what_comes(self) -> bool:
+        """Publish until nothing more comes, each time in a transaction of its own; whether to look again at once."""
+        ends_at = time.monotonic() + MOMENT_SECONDS
+        async with self._database.transaction() as session:
+            while published := await self._publish(session):
+                # The next one is begun with the end of this one, and not when there is more to be taken.
+                await session.go_on()
+                if time.monotonic() > ends_at:
+                    return True
+                if published < self._batch and not await self._hears_of_more(LIVELY_SECONDS):
+                    return self._pause == LIVELY_SECONDS
+        return False
+
+    async def _publish(self, session: Session) -> int:
+        rows = (await session.execute(self._take, {"rows": self._batch})).all()
+        if rows:
+            await self._publisher.publish(_records(rows))
         for topic, count in Counter(row.topic for row in rows).items():
             EVENTS_PUBLISHED.labels(topic).inc(count)
         return len(rows)
 
-    async def _rest(self) -> None:
-        lively = time.monotonic() < self._lively_until
-        if await self._database.said.rest(LIVELY_SECONDS if lively else self._idle):
+    @property
+    def _pause(self) -> float:
+        return LIVELY_SECONDS if time.monotonic() < self._lively_until else self._idle
+
+    async def _hears_of_more(self, seconds: float) -> bool:
+        """Rest for so long at most; whether this process committed something meanwhile."""
+        if rung := await self._database.said.rest(seconds):
             self._lively_until = time.monotonic() + MOMENT_SECONDS
+        return rung
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.db.bell import Bell
-from shared.db.statements import LAST, PLANS, TENANTS, Session
+from shared.db.statements import CLAIMED, PLANS, TENANTS, Session
 from shared.db.unit_of_work import UnitOfWork
 from shared.telemetry import current_trace
 
@@ -27,9 +27,6 @@ PLANS_SECONDS = 15
 # (40: deadlock, serialisation), lock not available, out of resources, server shutting down, idle transaction ended,
 # read-only after a failover.
 _PASSING = ("08", "40", "53", "57P", "55P03", "25P03", "25006")
-
-# In the round trip of the commit, which leaves no place for parameters: the text of a UUID holds nothing else.
-_CLAIM = "INSERT INTO inbox (event_id) SELECT id FROM unnest('{{{}}}'::uuid[]) AS id ORDER BY id; "
 
 
 class Database:
@@ -76,12 +73,12 @@ class Database:
         session = self._session()
         everyone = frozenset(tenants)
         session.info[TENANTS] = ",".join(sorted(map(str, everyone)))
-        if claimed := ",".join(map(str, events)):
-            session.info[LAST] = _CLAIM.format(claimed)
+        if claimed := list(events):
+            session.info[CLAIMED] = claimed
         work = UnitOfWork(session, now or datetime.now(UTC), current_trace(), everyone)
         async with session:
             yield work
-            left = await work.flush()
+            left = await work.leave()
             await session.commit()
         if left.said:
             self.said.ring()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, IteratorResult, Result, ScalarResult
 from sqlalchemy.engine.result import SimpleResultMetaData
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session as SyncSession
 from sqlalchemy.orm import SessionTransaction
 from sqlalchemy.sql.elements import TextClause
@@ -25,6 +25,7 @@ _WORD: Final = re.compile(r"\w+")
 _HOLD: Final = "SELECT count(pg_advisory_xact_lock(lock)) FROM unnest({}) AS lock"
 _BEGIN: Final = f"BEGIN; SET LOCAL {TENANTS_SETTING} = '{{}}'"
 """In one round trip, which leaves no place for parameters: tenants are UUIDs, whose text holds nothing else."""
+_COMMIT: Final = "INSERT INTO inbox (event_id) SELECT id FROM unnest('{{{}}}'::uuid[]) AS id ORDER BY id; COMMIT"
 _PLAN_ANEW: Final = "DISCARD PLANS; "
 _PLANNED_AT: Final = "planned_at"
 _LOST: Final = "SELECT"
@@ -32,8 +33,8 @@ _LOST: Final = "SELECT"
 _DRIVER: Final = "driver"
 _LEFT: Final = "left"
 _FIRST: Final = "first"
-LAST: Final = "last"
-"""Under which a session's `info` holds what is done in the round trip of the commit."""
+CLAIMED: Final = "claimed"
+"""Under which a session's `info` holds the ids of events that are claimed with the commit."""
 TENANTS: Final = "tenants"
 """Under which a session's `info` holds the tenants that it sees."""
 PLANS: Final = "plans"
@@ -130,10 +131,42 @@ class Session(AsyncSession):
             await self.connection()
 
     async def commit(self) -> None:
+        if self._has_left_all():
+            await self._do_by_itself(self.info.pop(_LEFT))
+            return
         await self.settle()
-        if LAST in self.info:
+        if CLAIMED in self.info:
             await self.connection()
         await super().commit()
+
+    async def go_on(self) -> None:
+        """Commit, and begin anew on the same connection in the same round trip; it then sees the rows of no tenant."""
+        await self.settle()
+        await self._fetch("COMMIT AND CHAIN", ())
+
+    def _has_left_all(self) -> bool:
+        """Whether there is nothing to commit but what was left, and all of that can be one statement."""
+        left = self.info.get(_LEFT)
+        if not left or self.in_transaction() or self.new:
+            return False
+        return all(not statement.alone and statement.goes_with(_CLAIM) for statement, _ in left)
+
+    async def _do_by_itself(self, left: Sequence[tuple[Statement, Mapping[str, Any]]]) -> None:
+        """Let it be one statement, which is a transaction without saying so, and one round trip in place of three."""
+        parts = [(_SEE, {"tenants": self.info.get(TENANTS, "")}), *left]
+        if CLAIMED in self.info:
+            parts.append((_CLAIM, {"ids": self.info[CLAIMED]}))
+        sql = _together(tuple(statement for statement, _ in parts), shown=True)
+        async with cast("AsyncEngine", self.bind).connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            try:
+                if plans := _plans(self.info[PLANS], connection.info):
+                    await driver.execute(plans)
+                await driver.fetch(sql, *[value for statement, values in parts for value in statement.given(values)])
+            except Exception:
+                if driver.is_closed():
+                    await connection.exec_driver_sql(_LOST)
+                raise
 
     async def _run(self, statement: Statement, values: Mapping[str, Any] | None) -> Result[Any]:
         await self.settle()
@@ -154,11 +187,16 @@ class Session(AsyncSession):
 
 
 _HOLD_LOCKS: Final = Statement(_HOLD.format("CAST(:locks AS bigint[])"))
+_SEE: Final = Statement(f"SELECT set_config('{TENANTS_SETTING}', :tenants, true)")
+_CLAIM: Final = Statement("INSERT INTO inbox (event_id) SELECT id FROM unnest(CAST(:ids AS uuid[])) AS id ORDER BY id")
 
 
 @lru_cache(maxsize=256)
-def _together(statements: tuple[Statement, ...]) -> str:
-    """One statement that does what all of them do, and takes the values of one after those of the other."""
+def _together(statements: tuple[Statement, ...], *, shown: bool = False) -> str:
+    """One statement that does what all of them do, and takes the values of one after those of the other.
+
+    If the first is `shown`, it is done before the others, which begin when all of it has been read.
+    """
     if len(statements) == 1:
         return statements[0].sql
     parts: list[str] = []
@@ -169,7 +207,7 @@ def _together(statements: tuple[Statement, ...]) -> str:
         parts.append(f"part_{len(parts)} AS ({''.join(pieces)})")
         before += len(statement.names)
     # Postgres does the last part first. It promises no order; but so locks are taken as they are where one by one.
-    return f"WITH {', '.join(reversed(parts))} SELECT"
+    return f"WITH {', '.join(reversed(parts))} SELECT{' * FROM part_0' if shown else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +220,8 @@ class _Began:
 
     async def commit(self) -> None:
         try:
-            await self.driver.execute(f"{self.info.get(LAST, '')}COMMIT")
+            claimed = self.info.get(CLAIMED)
+            await self.driver.execute(_COMMIT.format(",".join(map(str, claimed))) if claimed else "COMMIT")
         except BaseException:
             # What failed may be what came before it; then nothing has ended yet.
             if not self.driver.is_closed():
@@ -205,7 +244,8 @@ def _begin(session: SyncSession, transaction: SessionTransaction, connection: Co
         # it may have begun.
         pooled.dbapi_connection._transaction = _Began(driver, session.info)  # noqa: SLF001 - there is no public way
         begin = _BEGIN.format(session.info.get(TENANTS, ""))
-        await_(driver.execute(_plans(session, connection) + begin + session.info.pop(_FIRST, "")))
+        plans = _plans(session.info[PLANS], connection.info)
+        await_(driver.execute(plans + begin + session.info.pop(_FIRST, "")))
     except Exception:
         if driver.is_closed():
             connection.exec_driver_sql(_LOST)
@@ -213,9 +253,10 @@ def _begin(session: SyncSession, transaction: SessionTransaction, connection: Co
     session.info[_DRIVER] = driver
 
 
-def _plans(session: SyncSession, connection: Connection) -> str:
-    now, known = time.monotonic(), connection.info
-    if now - known.setdefault(_PLANNED_AT, now) < session.info[PLANS]:
+def _plans(seconds: float, known: dict[str, Any]) -> str:
+    """What discards a connection's plans, if they are older than so many seconds; it is remembered in what is known."""
+    now = time.monotonic()
+    if now - known.setdefault(_PLANNED_AT, now) < seconds:
         return ""
     known[_PLANNED_AT] = now
     return _PLAN_ANEW

@@ -135,13 +135,11 @@ class UnitOfWork:
 
     def forget(self) -> None:
         """Take back all that was said and scheduled, as when the work done so far is rolled back."""
-        self._said.clear()
-        self._jobs.clear()
-        self._jobs_unless_waiting.clear()
+        self._forget_words()
         self.session.forget()
 
-    async def flush(self) -> Left:
-        """Write what was said and scheduled."""
+    async def leave(self) -> Left:
+        """Leave what was said and scheduled to be written with the commit."""
         if self._jobs_unless_waiting:
             waiting = set(await self.session.scalars(_WAITING, {"keys": sorted(self._jobs_unless_waiting)}))
             self._jobs += [job for key, job in self._jobs_unless_waiting.items() if key not in waiting]
@@ -152,10 +150,14 @@ class UnitOfWork:
             records = [event.to_record() for event in self._said]
             locks = locks_of(record.key for record in records)
             await self.session.leave(_TELL, _RECORDS.of(records) | {"locks": locks})
-        await self.session.settle()
         left = Left(said=bool(self._said), scheduled=bool(self._jobs))
-        self.forget()
+        self._forget_words()
         return left
+
+    def _forget_words(self) -> None:
+        self._said.clear()
+        self._jobs.clear()
+        self._jobs_unless_waiting.clear()
 
 
 def _scheduled(job: Job, key: str, due_at: datetime) -> _Scheduled:

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from opentelemetry.trace import SpanKind
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +32,7 @@ log = structlog.get_logger()
 MEMBERS: Final = 200
 """What an object in a body may have, several times what any has that is known."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_EVENT_STREAM: Final = EVENT_STREAM.encode()
 HEALTH: Final = frozenset({"/live", "/ready", "/telemetry"})
 
 
@@ -187,17 +188,19 @@ class RequestEdge:
         status = 0
 
         # What anyone on the way wants to be told beside the answer, whichever it will be.
-        answer_headers: dict[str, str] = {}
-        scope.setdefault("state", {})["answer_headers"] = answer_headers
+        told: dict[str, str] = {"x-request-id": request_id}
+        scope.setdefault("state", {})["answer_headers"] = told
 
         async def tell(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
-                told = MutableHeaders(scope=message)
-                told["X-Request-Id"] = request_id
-                told.update(answer_headers)
-                scope["state"]["endless"] = told.get("content-type", "").startswith(EVENT_STREAM)
+                status, headers = message["status"], message["headers"]
+                scope["state"]["endless"] = any(
+                    name == b"content-type" and value.startswith(_EVENT_STREAM) for name, value in headers
+                )
+                beside = ((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in told.items())
+                # In a list of its own: an answer may be one that others are given, too.
+                message = {**message, "headers": [*headers, *beside]}
             await send(message)
 
         door = self._door(scope)
@@ -214,8 +217,9 @@ class RequestEdge:
                     await problem.to_response()(scope, receive, tell)
             finally:
                 body.close()
-            current.update_name(f"{scope['method']} {_route(scope)}")
-            current.set_attribute("http.response.status_code", status)
+            if current.is_recording():
+                current.update_name(f"{scope['method']} {_route(scope)}")
+                current.set_attribute("http.response.status_code", status)
             _measure(scope, status, time.perf_counter() - started, request_id)
 
     def _door(self, scope: Scope) -> Door:

@@ -1,6 +1,5 @@
 """A keyed fingerprint of an address, so that a person can be referred to without being named."""
 
-import hashlib
 import hmac
 from functools import lru_cache
 from uuid import UUID
@@ -19,7 +18,7 @@ class BlindIndex:
     def of(self, tenant_id: UUID, field: str, value: str) -> str:
         """32 hexadecimal digits that stand for `value` of `field` at this tenant."""
         key = self._tenant_key(tenant_id, field)
-        return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(key, value.encode(), "sha256").hex()[:32]
 
     def of_address(self, tenant_id: UUID, channel_id: UUID, kind: str, value: str) -> str:
         """What stands for an address on a channel account: the `sender_ref` of what comes from it."""

@@ -92,7 +92,8 @@ class TestUnitOfWork:
                 uow.session.add(Claimed(event_id=tenant_id))
                 uow.emit(message_received(tenant_id))
                 uow.schedule(Remind(tenant_id=tenant_id), key=str(tenant_id), due_at=uow.now)
-                await uow.flush()
+                await uow.leave()
+                await uow.session.settle()
                 await uow.session.flush()
                 raise RuntimeError
 
@@ -121,7 +122,8 @@ class TestUnitOfWork:
             await asyncio.sleep(chance.random() / 50)
             async with database.unit_of_work([tenant_id]) as uow:
                 uow.emit(message_received(tenant_id, sender, number))
-                await uow.flush()
+                await uow.leave()
+                await uow.session.settle()
                 await asyncio.sleep(chance.random() / 50)
 
         async def watch() -> None:
@@ -281,6 +283,10 @@ class TestMigrations:
 JOB = Statement("INSERT INTO jobs (type, key, payload, due_at) VALUES (:type, :key, '{}', now())")
 RENAME = Statement("UPDATE jobs SET type = :type WHERE key = :key")
 CLAIM = Statement("INSERT INTO inbox (event_id) VALUES (:id)")
+BURY = Statement("""
+INSERT INTO dead_letters (id, tenant_id, topic, key, headers, data, partition, "offset", reason, attempts, died_at)
+VALUES (:id, :tenant, 'ingest.events', 'k', '{}', '', 0, 0, 'a test', 1, now())
+""")
 
 
 class TestRoundTrips:
@@ -335,20 +341,71 @@ class TestRoundTrips:
             released.set()
         await waiting
 
-    async def test_events_are_claimed_with_the_commit_and_only_once(self, database: Database, tenant_id: UUID) -> None:
+    @pytest.mark.parametrize("asks", [False, True])
+    async def test_events_are_claimed_with_the_commit_and_only_once(
+        self, asks: bool, database: Database, tenant_id: UUID
+    ) -> None:
         first, second = new_id(), new_id()
 
         async def take_effect(*events: UUID) -> None:
             async with database.unit_of_work([tenant_id], events=events) as uow:
+                if asks:
+                    await uow.session.scalar(text("SELECT 1"))
                 uow.emit(message_received(tenant_id, number=len(events)))
 
         await take_effect(first)
         assert await count(database, Claimed, Claimed.event_id == first) == 1
-        with pytest.raises(DBAPIError) as failure:
+        with pytest.raises((DBAPIError, asyncpg.UniqueViolationError)) as failure:
             await take_effect(first, second)
         assert is_unique_violation(failure.value)
         assert await count(database, Claimed, Claimed.event_id == second) == 0
         assert len(await said(database, tenant_id)) == 1, "what was not claimed took effect"
+
+    async def test_what_is_only_left_is_a_transaction_in_one_round_trip(
+        self, machine: Machine, database: Database, tenant_id: UUID
+    ) -> None:
+        own = Database(machine.url("ingest"), pool=1, application="by itself")
+        async with own.unit_of_work([tenant_id], events=[new_id()]) as uow:
+            uow.emit(message_received(tenant_id))
+            uow.schedule(Remind(tenant_id=tenant_id), key=str(tenant_id), due_at=uow.now)
+        last = text("SELECT query FROM pg_stat_activity WHERE application_name = 'by itself'")
+        async with database.engine.connect() as connection:
+            said_last = str(await connection.scalar(last))
+        assert re.findall(r"INTO (\w+)", said_last) == ["inbox", "outbox", "jobs"]
+        assert len(await said(database, tenant_id)) == 1
+        async with own.engine.connect() as connection:
+            seen = await connection.scalar(text("SELECT current_setting('app.tenants', true)"))
+            assert not seen, "whoever works on the connection next sees the tenants of the one before"
+        await own.close()
+
+    async def test_what_is_only_left_is_left_for_its_tenants_only(self, database: Database, tenant_id: UUID) -> None:
+        async def bury(tenant: UUID) -> None:
+            async with database.unit_of_work([tenant_id]) as uow:
+                await uow.session.leave(BURY, {"id": new_id(), "tenant": tenant})
+
+        await bury(tenant_id)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await bury(new_id())
+
+    async def test_what_is_only_left_and_fails_leaves_nothing(self, database: Database, tenant_id: UUID) -> None:
+        claimed = new_id()
+        with pytest.raises(asyncpg.UniqueViolationError):
+            async with database.unit_of_work([tenant_id], events=[claimed, claimed]) as uow:
+                uow.emit(message_received(tenant_id))
+        assert await count(database, Claimed, Claimed.event_id == claimed) == 0
+        assert not await said(database, tenant_id)
+
+    async def test_a_session_that_goes_on_has_committed_and_sees_nobodys_rows(
+        self, database: Database, tenant_id: UUID
+    ) -> None:
+        async with database.unit_of_work([tenant_id]) as uow:
+            await uow.session.execute(CLAIM, {"id": tenant_id})
+            await uow.session.go_on()
+            assert await count(database, Claimed, Claimed.event_id == tenant_id) == 1
+            assert not await uow.session.scalar(text("SELECT current_setting('app.tenants', true)"))
+            await uow.session.execute(CLAIM, {"id": (taken_back := new_id())})
+            await uow.session.rollback()
+        assert await count(database, Claimed, Claimed.event_id == taken_back) == 0
 
     async def test_a_commit_that_failed_leaves_a_connection_to_work_with(self, machine: Machine) -> None:
         database = Database(machine.url("ingest"), pool=1, application="commits")

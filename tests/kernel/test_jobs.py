@@ -175,7 +175,8 @@ class TestJobs:
         async def first() -> None:
             async with database.unit_of_work(()) as uow:
                 uow.schedule(Remind(tenant_id=tenant_id, number=1), key="a", due_at=uow.now)
-                await uow.flush()
+                await uow.leave()
+                await uow.session.settle()
                 first_scheduled.set()
                 await second_begun.wait()
                 await asyncio.sleep(0.05)

@@ -14,7 +14,7 @@ from shared.bus import BrokerAwayError, Publisher, Relay
 from shared.bus.kafka import subscription
 from shared.bus.relay import telling_again
 from shared.db import Database
-from shared.events import read
+from shared.events import Record, read
 from shared.events.ingest import MessageReceived
 from shared.settings import ServiceSettings
 from tests.support.events import message_received
@@ -89,6 +89,31 @@ async def test_a_row_stays_until_the_broker_has_acknowledged_it(speaker: Speaker
     assert await speaker.relay().publish_some() == 1
     assert not await said(speaker.database, tenant_id)
     assert await speaker.heard(tenant_id, 1) == ["wamid.5511987654321.0"]
+
+
+async def test_what_comes_while_a_relay_rests_is_published_by_itself(speaker: Speaker, tenant_id: UUID) -> None:
+    class Gone(Publisher):
+        """Goes away with the second set of records."""
+
+        sets = 0
+
+        async def publish(self, records: Sequence[Record]) -> None:
+            self.sets += 1
+            if self.sets == 2:
+                raise BrokerAwayError("gone")
+            await speaker.publisher.publish(records)
+
+    publisher = Gone("", idempotent=False)
+    relay = asyncio.create_task(Relay(speaker.database, publisher, batch=10, keep=False).run())
+    try:
+        for number in range(2):
+            await speaker.say(message_received(tenant_id, number=number))
+            await until(lambda: said(speaker.database, tenant_id), lambda events: not events)
+    finally:
+        relay.cancel()
+        await asyncio.gather(relay, return_exceptions=True)
+    assert publisher.sets == 3, "one was told again that the broker had acknowledged, or was not tried again"
+    assert await speaker.heard(tenant_id, 2) == ["wamid.5511987654321.0", "wamid.5511987654321.1"]
 
 
 async def test_two_relays_share_the_work_and_break_no_keys_order(speaker: Speaker, tenant_id: UUID) -> None:

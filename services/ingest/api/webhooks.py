@@ -19,6 +19,8 @@ WEBHOOK_BYTES = 5 * 1024 * 1024
 
 LARGE_BYTES = 128 * 1024
 
+_DURABLE: Final = Response(status_code=200)
+
 
 async def shake_hands(request: Request) -> Response:
     """Answer the provider's question whether this address is ours."""
@@ -48,7 +50,7 @@ async def receive(request: Request) -> Response:
         await counter.commit.add(arrivals)
     for arrival in arrivals:
         _counter(kind, arrival.row.state).inc()
-    return Response(status_code=200)
+    return _DURABLE
 
 
 _counter = by_labels(WEBHOOK_ITEMS, most=64)
