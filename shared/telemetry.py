@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from random import getrandbits, random
+from random import getrandbits, random, randrange
 from typing import Any, Final, TypeVar, cast
 
 import orjson
@@ -17,6 +17,7 @@ from opentelemetry.context import Context, attach, detach
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge, Histogram
@@ -80,10 +81,24 @@ class _Tracing:
         if not parent.trace_flags.sampled:
             return False
         # By the id, so that all who do not trust decide the same of one trace.
-        return self.trusting or not parent.is_remote or (parent.trace_id & _HALF) < self.share * (_HALF + 1)
+        return self.trusting or not parent.is_remote or (parent.trace_id & _HALF) < _bound(self.share)
+
+
+class _RecordedIds(IdGenerator):
+    """The ids of traces that begin here and are recorded: such that whoever decides by them decides the same."""
+
+    def __init__(self, share: float) -> None:
+        self._bound = max(_bound(share), 2)
+
+    def generate_span_id(self) -> int:
+        return randrange(1, 1 << 64)  # noqa: S311
+
+    def generate_trace_id(self) -> int:
+        return getrandbits(64) << 64 | randrange(1, self._bound)  # noqa: S311 - an id is no secret
 
 
 _HALF: Final = TraceIdRatioBased.TRACE_ID_LIMIT
+_bound: Final = TraceIdRatioBased.get_bound_for_rate
 _propagator = TraceContextTextMapPropagator()
 _tracing = _Tracing(trace.get_tracer("balcao"), 0.0, trusting=True)
 
@@ -174,7 +189,7 @@ def start_tracing(service: str, share: float, endpoint: str | None, *, trusting:
     global _tracing  # noqa: PLW0603 - one tracer a process, as OpenTelemetry has one provider
     resource = Resource.create({"service.name": f"balcao-{service}"})
     # Which are recorded is decided before it is asked: it takes as long to find that a span is not as to record it.
-    provider = TracerProvider(sampler=ALWAYS_ON, resource=resource)
+    provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, id_generator=_RecordedIds(share))
     if endpoint:
         # Only where it is used, for what it brings along takes more memory than all of the rest of tracing.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415

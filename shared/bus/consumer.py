@@ -47,6 +47,8 @@ Hears = Mapping[type[Event], Sequence[Handler]]
 POLL_SECONDS = 0.5
 MORE_SECONDS = 0.01
 """How long is waited for what came while a batch was handled; a broker that has it answers sooner."""
+BEHIND_SECONDS = 0.005
+"""Whoever takes longer for a batch finds more than what was asked ahead."""
 AT_ONCE_SECONDS = 0.001
 """A poll that takes no longer found what was there already."""
 COMMIT_SECONDS = 1.0
@@ -161,9 +163,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._commit()
             if records:
                 # What comes meanwhile is handled together, at the price of one.
-                left = polled_at + self._settings.gather_seconds - time.monotonic()
-                behind = left <= 0
-                await asyncio.sleep(left)
+                busy, gathers = time.monotonic() - polled_at, self._settings.gather_seconds
+                behind = busy >= max(gathers, BEHIND_SECONDS)
+                await asyncio.sleep(gathers - busy)
         await self._commit(at_once=True)
 
     async def _poll(self, kafka: AIOKafkaConsumer, *, behind: bool) -> Mapping[TopicPartition, Sequence[_Record]]:

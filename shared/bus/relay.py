@@ -74,28 +74,28 @@ class Relay:
         self._take = _TAKE_AND_KEEP if keep else _TAKE_AND_FORGET
         self._idle = LIVELY_SECONDS if for_others else IDLE_SECONDS
         self._lively_until = 0.0
+        self._failures = 0
 
     async def run(self) -> None:
         """Publish until cancelled; neither a broker nor a database that is away ends it."""
-        failures = 0
         async with asyncio.TaskGroup() as group:
             group.create_task(measure_backlog(_DEPTH, OUTBOX_ROWS, OUTBOX_OLDEST, self._database, every=GAUGE_SECONDS))
             while True:
                 try:
                     look_at_once = await self._publish_what_comes()
                 except BrokerAwayError as away:
-                    failures += 1
+                    self._failures += 1
                     PUBLISH_FAILURES.inc()
-                    log.warning("the broker does not acknowledge", reason=str(away), failures=failures)
-                    await asyncio.sleep(wait_before(failures, first=0.1, longest=2))
+                    log.warning("the broker does not acknowledge", reason=str(away), failures=self._failures)
+                    await asyncio.sleep(wait_before(self._failures, first=0.1, longest=2))
                 except Exception as error:
                     if not is_outage(error):
                         raise
-                    failures += 1
-                    log.warning("the database is away", reason=describe(error), failures=failures)
-                    await asyncio.sleep(wait_before(failures, first=0.1, longest=2))
+                    self._failures += 1
+                    log.warning("the database is away", reason=describe(error), failures=self._failures)
+                    await asyncio.sleep(wait_before(self._failures, first=0.1, longest=2))
                 else:
-                    failures = 0
+                    self._failures = 0
                     if not look_at_once:
                         await self._hears_of_more(self._pause)
 
@@ -111,6 +111,7 @@ class Relay:
             while published := await self._publish(session):
                 # The next one is begun with the end of this one, and not when there is more to be taken.
                 await session.go_on()
+                self._failures = 0
                 if time.monotonic() > ends_at:
                     return True
                 if published < self._batch and not await self._hears_of_more(LIVELY_SECONDS):

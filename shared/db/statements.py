@@ -140,14 +140,17 @@ class Session(AsyncSession):
         await super().commit()
 
     async def go_on(self) -> None:
-        """Commit, and begin anew on the same connection in the same round trip; it then sees the rows of no tenant."""
+        """Commit, and begin anew on the same connection in the same round trip; it then sees the rows of no tenant.
+
+        For the kernel's own transactions: events are not claimed, and no model is written by it.
+        """
         await self.settle()
         await self._fetch("COMMIT AND CHAIN", ())
 
     def _has_left_all(self) -> bool:
         """Whether there is nothing to commit but what was left, and all of that can be one statement."""
         left = self.info.get(_LEFT)
-        if not left or self.in_transaction() or self.new:
+        if not left or self.in_transaction():
             return False
         return all(not statement.alone and statement.goes_with(_CLAIM) for statement, _ in left)
 

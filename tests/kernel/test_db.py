@@ -5,7 +5,7 @@ import importlib
 import random
 import re
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -17,7 +17,20 @@ import pytest_asyncio
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import ARRAY, Column, Connection, MetaData, Table, delete, func, insert, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Connection,
+    MetaData,
+    Table,
+    TextClause,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -528,6 +541,17 @@ class TestFailures:
             assert not is_outage(failure)
             assert not is_conflict(failure)
             assert is_unique_violation(failure) == (statement == twice)
+
+    @pytest.mark.parametrize("kind", [Statement, text])
+    async def test_a_value_that_cannot_be_sent_is_neither(
+        self, database: Database, kind: Callable[[str], TextClause]
+    ) -> None:
+        too_large = {"number": 2**40}
+        with pytest.raises((DBAPIError, asyncpg.DataError)) as failure:
+            async with database.unit_of_work(()) as uow:
+                await uow.session.execute(kind("SELECT CAST(:number AS int)"), too_large)
+        assert not is_outage(failure.value), "what holds it would be tried for ever, and hold up all behind it"
+        assert not is_conflict(failure.value)
 
     async def test_an_error_quotes_nothing_of_what_was_written(self, database: Database) -> None:
         with pytest.raises(DBAPIError) as failure:

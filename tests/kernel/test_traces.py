@@ -1,12 +1,14 @@
 """A trace goes through events: what a request caused, and what that caused, belongs to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
+
+import pytest
 
 from shared.events.conversation import ContactAdded
 from shared.ids import new_id
 from shared.settings import ServiceSettings
-from shared.telemetry import start_tracing
+from shared.telemetry import current_trace, is_sampled, span, start_tracing
 from tests.support.events import message_received
 from tests.support.machine import BrokerAddress, Machine
 from tests.support.outbox import said
@@ -44,6 +46,41 @@ async def test_what_an_event_causes_carries_its_trace(machine: Machine, tenant_i
     assert _trace_of([event.envelope.trace for event in events]) == {TRACE}
     assert {event.envelope.caused_by for event in events} == {received.envelope.id}
     await database.close()
+
+
+@pytest.fixture
+def tracing() -> Iterator[Callable[[float], None]]:
+    """Traces by a process that does not trust its callers, until the test ends."""
+
+    def begin(share: float) -> None:
+        start_tracing("test", share, None, trusting=False)
+
+    yield begin
+    start_tracing("test", 0.0, None)
+
+
+def test_what_is_recorded_here_is_when_it_comes_back(tracing: Callable[[float], None]) -> None:
+    tracing(0.05)
+    recorded = 0
+    for _ in range(2_000):
+        with span("a request") as root:
+            trace = current_trace()
+            assert root.is_recording() == is_sampled(trace)
+        with span("what it caused, heard again", parent=trace) as followed:
+            assert followed.is_recording() == is_sampled(trace)
+            assert _trace_of([current_trace()]) == _trace_of([trace])
+        recorded += is_sampled(trace)
+    assert 40 < recorded < 200
+
+
+def test_who_is_not_trusted_does_not_decide_what_is_recorded(tracing: Callable[[float], None]) -> None:
+    tracing(0.0)
+    with span("a stranger's", parent=f"00-{TRACE}-00f067aa0ba902b7-01") as own:
+        assert not own.is_recording()
+        assert current_trace() == f"00-{TRACE}-00f067aa0ba902b7-00"
+    tracing(1.0)
+    with span("a stranger's", parent=f"00-{TRACE}-00f067aa0ba902b7-00") as own:
+        assert not own.is_recording()
 
 
 def _trace_of(traceparents: Sequence[str | None]) -> set[str]:
