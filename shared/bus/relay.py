@@ -84,31 +84,39 @@ class Relay:
                 try:
                     look_at_once = await self._publish_what_comes()
                 except BrokerAwayError as away:
-                    self._failures += 1
                     PUBLISH_FAILURES.inc()
-                    log.warning("the broker does not acknowledge", reason=str(away), failures=self._failures)
-                    await asyncio.sleep(wait_before(self._failures, first=0.1, longest=2))
+                    await self._wait_out("the broker does not acknowledge", str(away))
                 except Exception as error:
                     if not is_outage(error):
                         raise
-                    self._failures += 1
-                    log.warning("the database is away", reason=describe(error), failures=self._failures)
-                    await asyncio.sleep(wait_before(self._failures, first=0.1, longest=2))
+                    await self._wait_out("the database is away", describe(error))
                 else:
                     self._failures = 0
                     if not look_at_once:
                         await self._hears_of_more(self._pause)
 
-    async def publish_some(self) -> int:
-        """Publish the oldest rows that no other relay holds, and forget them once the broker has them; how many."""
-        async with self._database.transaction() as session:
-            return await self._publish(session)
+    async def _wait_out(self, what: str, reason: str) -> None:
+        self._failures += 1
+        log.warning(what, reason=reason, failures=self._failures)
+        await asyncio.sleep(wait_before(self._failures, first=0.1, longest=2))
+
+    async def publish(self, session: Session) -> int:
+        """Publish the oldest rows that no other relay holds; they are forgotten with the commit. How many they were.
+
+        Raises `BrokerAwayError` when the broker does not have them all, and what the database raises.
+        """
+        rows = (await session.execute(self._take, {"rows": self._batch})).all()
+        if rows:
+            await self._publisher.publish(_records(rows))
+        for topic, count in Counter(row.topic for row in rows).items():
+            EVENTS_PUBLISHED.labels(topic).inc(count)
+        return len(rows)
 
     async def _publish_what_comes(self) -> bool:
         """Publish until nothing more comes, each time in a transaction of its own; whether to look again at once."""
         ends_at = time.monotonic() + MOMENT_SECONDS
         async with self._database.transaction() as session:
-            while published := await self._publish(session):
+            while published := await self.publish(session):
                 # The next one is begun with the end of this one, and not when there is more to be taken.
                 await session.go_on()
                 self._failures = 0
@@ -117,14 +125,6 @@ class Relay:
                 if published < self._batch and not await self._hears_of_more(LIVELY_SECONDS):
                     return self._pause == LIVELY_SECONDS
         return False
-
-    async def _publish(self, session: Session) -> int:
-        rows = (await session.execute(self._take, {"rows": self._batch})).all()
-        if rows:
-            await self._publisher.publish(_records(rows))
-        for topic, count in Counter(row.topic for row in rows).items():
-            EVENTS_PUBLISHED.labels(topic).inc(count)
-        return len(rows)
 
     @property
     def _pause(self) -> float:

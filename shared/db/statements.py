@@ -25,7 +25,7 @@ _WORD: Final = re.compile(r"\w+")
 _HOLD: Final = "SELECT count(pg_advisory_xact_lock(lock)) FROM unnest({}) AS lock"
 _BEGIN: Final = f"BEGIN; SET LOCAL {TENANTS_SETTING} = '{{}}'"
 """In one round trip, which leaves no place for parameters: tenants are UUIDs, whose text holds nothing else."""
-_COMMIT: Final = "INSERT INTO inbox (event_id) SELECT id FROM unnest('{{{}}}'::uuid[]) AS id ORDER BY id; COMMIT"
+_CLAIM_ALL: Final = "INSERT INTO inbox (event_id) SELECT id FROM unnest({}) AS id ORDER BY id"
 _PLAN_ANEW: Final = "DISCARD PLANS; "
 _PLANNED_AT: Final = "planned_at"
 _LOST: Final = "SELECT"
@@ -191,7 +191,7 @@ class Session(AsyncSession):
 
 _HOLD_LOCKS: Final = Statement(_HOLD.format("CAST(:locks AS bigint[])"))
 _SEE: Final = Statement(f"SELECT set_config('{TENANTS_SETTING}', :tenants, true)")
-_CLAIM: Final = Statement("INSERT INTO inbox (event_id) SELECT id FROM unnest(CAST(:ids AS uuid[])) AS id ORDER BY id")
+_CLAIM: Final = Statement(_CLAIM_ALL.format("CAST(:ids AS uuid[])"))
 
 
 @lru_cache(maxsize=256)
@@ -223,8 +223,11 @@ class _Began:
 
     async def commit(self) -> None:
         try:
-            claimed = self.info.get(CLAIMED)
-            await self.driver.execute(_COMMIT.format(",".join(map(str, claimed))) if claimed else "COMMIT")
+            claim = ""
+            if CLAIMED in self.info:
+                # In the round trip of the commit, with ids in the text, which can hold nothing else.
+                claim = _CLAIM_ALL.format(f"'{{{','.join(map(str, self.info[CLAIMED]))}}}'::uuid[]") + "; "
+            await self.driver.execute(f"{claim}COMMIT")
         except BaseException:
             # What failed may be what came before it; then nothing has ended yet.
             if not self.driver.is_closed():

@@ -38,6 +38,10 @@ class Speaker:
     def relay(self, *, batch: int = 500, keep: bool = False) -> Relay:
         return Relay(self.database, self.publisher, batch=batch, keep=keep)
 
+    async def publish_some(self, relay: Relay) -> int:
+        async with self.database.transaction() as session:
+            return await relay.publish(session)
+
     async def say(self, *events: MessageReceived) -> None:
         async with self.database.unit_of_work(()) as uow:
             for event in events:
@@ -83,10 +87,10 @@ async def test_a_row_stays_until_the_broker_has_acknowledged_it(speaker: Speaker
     nobody = Publisher("127.0.0.1:1", idempotent=False)
     for keep in (False, True):
         with pytest.raises(BrokerAwayError):
-            await Relay(speaker.database, nobody, batch=10, keep=keep).publish_some()
+            await speaker.publish_some(Relay(speaker.database, nobody, batch=10, keep=keep))
         assert len(await said(speaker.database, tenant_id)) == 1
     await nobody.close()
-    assert await speaker.relay().publish_some() == 1
+    assert await speaker.publish_some(speaker.relay()) == 1
     assert not await said(speaker.database, tenant_id)
     assert await speaker.heard(tenant_id, 1) == ["wamid.5511987654321.0"]
 
@@ -128,7 +132,7 @@ async def test_two_relays_share_the_work_and_break_no_keys_order(speaker: Speake
     async def relay(place: int) -> None:
         own = speaker.relay(batch=70)
         while await said(speaker.database, tenant_id):
-            shares[place] += await own.publish_some()
+            shares[place] += await speaker.publish_some(own)
 
     await asyncio.gather(relay(0), relay(1))
     assert sum(shares) == 600
@@ -143,8 +147,8 @@ async def test_a_relay_leaves_alone_what_another_one_holds(speaker: Speaker, ten
     shards = text("SELECT pg_advisory_xact_lock(5, shard) FROM generate_series(0, 15) AS shard")
     async with speaker.database.engine.begin() as other:
         await other.execute(shards)
-        assert await speaker.relay().publish_some() == 0
-    assert await speaker.relay().publish_some() == 1
+        assert await speaker.publish_some(speaker.relay()) == 0
+    assert await speaker.publish_some(speaker.relay()) == 1
 
 
 async def test_a_broker_that_forgot_is_told_again_in_the_old_order_before_anything_new(
@@ -152,15 +156,15 @@ async def test_a_broker_that_forgot_is_told_again_in_the_old_order_before_anythi
 ) -> None:
     relay = speaker.relay(keep=True)
     await speaker.say(*(message_received(tenant_id, number=number) for number in range(5)))
-    await relay.publish_some()
+    await speaker.publish_some(relay)
     assert not await said(speaker.database, tenant_id)
     await speaker.say(message_received(tenant_id, number=5))
 
     async with telling_again(speaker.machine.url("ingest")):
-        assert await relay.publish_some() == 0, "a relay published while the broker was not ready yet"
+        assert await speaker.publish_some(relay) == 0, "a relay published while the broker was not ready yet"
     waiting = await said(speaker.database, tenant_id)
     assert [event.provider_message_id for event in waiting] == [f"wamid.5511987654321.{number}" for number in range(6)]
-    assert await relay.publish_some() == 6
+    assert await speaker.publish_some(relay) == 6
 
 
 async def test_a_broker_that_does_not_start_leaves_the_kept_rows_where_they_are(
@@ -168,7 +172,7 @@ async def test_a_broker_that_does_not_start_leaves_the_kept_rows_where_they_are(
 ) -> None:
     relay = speaker.relay(keep=True)
     await speaker.say(message_received(tenant_id))
-    await relay.publish_some()
+    await speaker.publish_some(relay)
 
     with pytest.raises(TimeoutError):
         async with telling_again(speaker.machine.url("ingest")):
