@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Final, Self
 
+from gateway.realtime.shown import SHOWN
 from shared.bus import Place
-from shared.events import TOPICS
 
 LONGEST: Final = 4096
 """Characters of a written position, far above what a house with many partitions needs."""
@@ -24,7 +24,7 @@ def _sign(topic: str) -> bytes:
     return zlib.crc32(topic.encode()).to_bytes(_TOPIC_BYTES)
 
 
-_SIGNED: Final = {_sign(topic): topic for topic in TOPICS}
+_SIGNED: Final = {_sign(topic): topic for topic in {event.topic() for event in SHOWN}}
 
 
 class Positions:

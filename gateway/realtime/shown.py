@@ -11,7 +11,6 @@ from pydantic_core import to_jsonable_python
 
 from shared.events import EVENTS, Event
 from shared.events.gateway import TenantChanged, UserChanged
-from shared.events.ingest import DeliveryChanged
 from shared.events.privacy import DeadlineNeared, PrivacyRequestChanged
 from shared.personal import personal_fields
 
@@ -22,13 +21,15 @@ _BY_SPEAKER: Final = {"conversation": "conversations:read", "routing": "routing:
 SHOWN: Final[Mapping[type[Event], str]] = {
     event: _BY_SPEAKER[event.speaker()] for event in EVENTS.values() if event.speaker() in _BY_SPEAKER
 } | {
-    DeliveryChanged: "conversations:read",
     UserChanged: "users:read",
     TenantChanged: "tenant:read",
     PrivacyRequestChanged: "privacy:read",
     DeadlineNeared: "privacy:read",
 }
-"""The events that the stream shows, each with the scope that lets a caller see it."""
+"""The events that the stream shows, each with the scope that lets a caller see it.
+
+What ingest says is not among them: the history tells of it once it is there to be read.
+"""
 
 _OPENED_BY: Final = {"message.content": "conversations:read", "user.name": "users:read"}
 """The scope under which the API shows personal data of a category; what is not named here is never on the stream."""

@@ -587,6 +587,13 @@ def test_positions_that_move_are_written_as_if_they_had_always_stood_there(
     assert str(moving) == str(Positions(b"", offsets | dict(moves)))
 
 
+def test_positions_in_what_the_stream_no_longer_reads_are_passed_over() -> None:
+    written = str(Positions(b"", {Place("ingest.events", 3): 7, PLACE: 5}))
+    assert dict(Positions.parse(written).items())[PLACE] == 5
+    assert Positions.parse(written).reach([(PLACE, 5)])
+    assert {place.topic for place, _ in Positions.parse(written).items()} == {PLACE.topic}
+
+
 @given(st.text(max_size=100) | st.binary(max_size=60).map(lambda raw: raw.hex()))
 def test_any_text_is_positions_or_a_value_error(text: str) -> None:
     try:
