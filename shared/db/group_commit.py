@@ -1,6 +1,7 @@
 """Many callers, one transaction: what arrives while a commit is under way waits for the next one, together."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -9,8 +10,11 @@ from shared.db.database import is_outage
 
 T = TypeVar("T")
 
-GATHER_SECONDS: Final = 0.002
-"""Less than a commit takes, and each that is spared spares all who hear of it later a batch (decision 17)."""
+PACE_SECONDS: Final = 0.01
+"""From the beginning of one commit to that of the next: each that is spared spares all who hear of it later a batch.
+
+Who comes alone does not wait for it, and where a commit takes as long, nobody does (decision 17).
+"""
 
 
 class TooBusyError(Exception):
@@ -21,7 +25,7 @@ class GroupCommit(Generic[T]):
     """Writes what concurrent callers bring in as few transactions as possible.
 
     `write` is given the items of all callers that wait, in the order in which they came, and returns when they are
-    durable; whoever comes first waits a moment for the others. `at_once` bounds the weight of a transaction, `waiting`
+    durable; who comes soon after others waits for more of them. `at_once` bounds the weight of a transaction, `waiting`
     that of what waits for one, each as `weigh` tells it; what one caller brings stays together, whatever its weight.
     """
 
@@ -40,6 +44,7 @@ class GroupCommit(Generic[T]):
         self._queue: list[_Brought[T]] = []
         self._waiting = 0
         self._writer: asyncio.Task[None] | None = None
+        self._next_at = 0.0
 
     async def add(self, items: Sequence[T]) -> None:
         """Return when `items` are durable; raises what `write` raised, or `TooBusyError`."""
@@ -61,7 +66,9 @@ class GroupCommit(Generic[T]):
     async def _drain(self) -> None:
         try:
             while self._queue:
-                await asyncio.sleep(GATHER_SECONDS)
+                if self._waiting < self._at_once:
+                    await asyncio.sleep(self._next_at - time.monotonic())
+                self._next_at = time.monotonic() + PACE_SECONDS
                 await self._settle(self._take())
         finally:
             self._writer = None
