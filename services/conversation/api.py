@@ -1,6 +1,5 @@
 """The history by API: conversations, their messages and notes, and contacts."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -24,7 +23,7 @@ from services.conversation.schemas import (
     NewNote,
     NoteShown,
 )
-from services.conversation.store import ConversationFilter
+from services.conversation.store import ConversationFilter, ListedMessage
 from shared.db import UnitOfWork
 from shared.http import (
     Caller,
@@ -105,12 +104,12 @@ async def list_messages(
     conversation_id: UUID, caller: ReadConversations, paging: Pages, uow: Work
 ) -> Page[MessageShown]:
     """By (`sent_at`, `seq`): a message that came late stands in its right place."""
-    conversation = await _conversation(caller, conversation_id, uow)
     rows = await store.list_messages(
-        caller.tenant_id, conversation.id, uow.session, after=paging.after(datetime, int), limit=paging.more
+        caller.tenant_id, conversation_id, uow.session, after=paging.after(datetime, int), limit=paging.more
     )
-    reactions = await _reactions(conversation, rows, uow)
-    return paging.page(rows, lambda row: _show_message(row, reactions), lambda row: (row.sent_at, row.seq))
+    if rows is None:
+        raise NotFound
+    return paging.page(rows, lambda row: _show_message(row, row.reactions), lambda row: (row.sent_at, row.seq))
 
 
 @conversations.post("/{conversation_id}/messages", status_code=201, summary="Answer a conversation")
@@ -121,7 +120,7 @@ async def add_message(conversation_id: UUID, body: NewMessage, caller: WriteConv
     """
     conversation = await _conversation(caller, conversation_id, uow, for_update=True)
     answer = Answer(body.text, body.reply_to)
-    return _show_message(await handlers.answer_conversation(conversation, caller.id, answer, uow), {})
+    return _show_message(await handlers.answer_conversation(conversation, caller.id, answer, uow), [])
 
 
 @conversations.post(
@@ -137,16 +136,17 @@ async def add_attempt(conversation_id: UUID, message_id: UUID, caller: WriteConv
     if message is None:
         raise NotFound
     await handlers.send_again(conversation, message, uow)
-    return _show_message(message, await _reactions(conversation, [message], uow))
+    return _show_message(message, await store.reactions_to(message, uow.session))
 
 
 @conversations.get("/{conversation_id}/notes", summary="List a conversation's notes")
 async def list_notes(conversation_id: UUID, caller: ReadConversations, paging: Pages, uow: Work) -> Page[NoteShown]:
     """What the staff noted, oldest first."""
-    conversation = await _conversation(caller, conversation_id, uow)
     rows = await store.list_notes(
-        caller.tenant_id, conversation.id, uow.session, after=paging.after_id(), limit=paging.more
+        caller.tenant_id, conversation_id, uow.session, after=paging.after_id(), limit=paging.more
     )
+    if not rows:
+        await _conversation(caller, conversation_id, uow)
     return paging.page(rows, _show_note, lambda row: (row.id,))
 
 
@@ -209,23 +209,18 @@ async def _contact(caller: Caller, contact_id: UUID, uow: UnitOfWork, *, for_upd
     return contact
 
 
-async def _reactions(conversation: Conversation, rows: Sequence[Message], uow: UnitOfWork) -> dict[str, list[str]]:
-    known = [row.provider_message_id for row in rows if row.provider_message_id is not None]
-    return await store.reactions_to(conversation.tenant_id, conversation.channel_id, known, uow.session)
-
-
 def _show_conversation(row: Conversation) -> ConversationShown:
     fields: dict[str, Any] = {name: getattr(row, name, None) for name in ConversationShown.model_fields}
     return ConversationShown(**fields | {"message_count": row.last_seq})
 
 
-def _show_message(row: Message, reactions: dict[str, list[str]]) -> MessageShown:
+def _show_message(row: Message | ListedMessage, reactions: list[str]) -> MessageShown:
     fields: dict[str, Any] = {name: getattr(row, name, None) for name in MessageShown.model_fields}
-    found = reactions.get(row.provider_message_id or "", [])
-    return MessageShown(**fields | {"type": row.content_type, "reactions": found, "author": _author(row)})
+    beside = {"type": row.content_type, "reactions": reactions, "author": _author(row)}
+    return MessageShown(**fields | beside)
 
 
-def _author(row: Message) -> AuthorShown | None:
+def _author(row: Message | ListedMessage) -> AuthorShown | None:
     """An inbound message is the contact's without being said so."""
     kind = "contact" if row.direction == "inbound" else row.author_kind
     return AuthorShown(kind=kind, id=row.author_id) if kind is not None else None

@@ -1,5 +1,6 @@
 """Connections and transactions: opened at the edge, scoped to tenants, committed before the answer leaves."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -7,15 +8,18 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import structlog
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.db.bell import Bell
-from shared.db.statements import CLAIMED, PLANS, TENANTS, Session
+from shared.db.statements import CLAIMED, PLANS, READS, TENANTS, Session
 from shared.db.unit_of_work import UnitOfWork
 from shared.telemetry import current_trace
+
+log = structlog.get_logger()
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 15
@@ -26,7 +30,8 @@ PLANS_SECONDS = 15
 # Classes and codes of SQLSTATE after which the same work may succeed: connection lost, rollback forced by others
 # (40: deadlock, serialisation), lock not available, out of resources, server shutting down, idle transaction ended,
 # read-only after a failover.
-_PASSING = ("08", "40", "53", "57P", "55P03", "25P03", "25006")
+_READ_ONLY = "25006"
+_PASSING = ("08", "40", "53", "57P", "55P03", "25P03", _READ_ONLY)
 
 
 class Database:
@@ -60,6 +65,7 @@ class Database:
         """Rung after a commit that left something to publish."""
         self.scheduled = Bell()
         """Rung after a commit that left something to do."""
+        self._ending: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def unit_of_work(
@@ -70,12 +76,10 @@ class Database:
         No connection is taken before the first statement. It lets these events take effect: with the commit they are
         claimed, and where one was claimed before, that raises a unique violation.
         """
-        session = self._session()
-        everyone = frozenset(tenants)
-        session.info[TENANTS] = ",".join(sorted(map(str, everyone)))
+        work = self._work(tenants, now)
+        session = work.session
         if claimed := list(events):
             session.info[CLAIMED] = claimed
-        work = UnitOfWork(session, now or datetime.now(UTC), current_trace(), everyone)
         async with session:
             yield work
             left = await work.leave()
@@ -86,15 +90,53 @@ class Database:
             self.scheduled.ring()
 
     @asynccontextmanager
+    async def reading(self, tenants: Iterable[UUID]) -> AsyncIterator[UnitOfWork]:
+        """A transaction that sees these tenants only, in which nothing can be changed, and for whose end nobody waits.
+
+        Raises `RuntimeError` where something was changed, said or scheduled all the same.
+        """
+        work = self._work(tenants, None)
+        work.session.info[READS] = True
+        try:
+            yield work
+            changed = any(await work.leave()) or work.session.has_changed
+        except Exception as failure:
+            # Elsewhere it tells of a server that is no longer the first; who only reads can read there.
+            if _sqlstate(getattr(failure, "orig", failure)) != _READ_ONLY:
+                raise
+            raise RuntimeError("who only reads has changed something") from failure
+        else:
+            if changed:
+                raise RuntimeError("who only reads has nothing to change, to say or to leave")
+        finally:
+            if work.session.in_transaction():
+                ending = asyncio.create_task(work.session.close())
+                self._ending.add(ending)
+                ending.add_done_callback(self._ended)
+
+    def _ended(self, ending: asyncio.Task[None]) -> None:
+        self._ending.discard(ending)
+        if not ending.cancelled() and (failure := ending.exception()) is not None:
+            # Its connection is given up; all that was to be read has been.
+            log.info("a transaction that read did not end cleanly", reason=type(failure).__name__)
+
+    @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """A transaction of the kernel's own, which sees the rows of no tenant."""
         async with self._session() as session, session.begin():
             yield session
 
+    def _work(self, tenants: Iterable[UUID], now: datetime | None) -> UnitOfWork:
+        session, everyone = self._session(), frozenset(tenants)
+        session.info[TENANTS] = ",".join(sorted(map(str, everyone)))
+        return UnitOfWork(session, now or datetime.now(UTC), current_trace(), everyone)
+
     def _session(self) -> Session:
         return Session(self.engine, expire_on_commit=False, autoflush=False, info={PLANS: self._plans_seconds})
 
     async def close(self) -> None:
+        if self._ending:
+            await asyncio.wait(self._ending)
         await self.engine.dispose()
 
 

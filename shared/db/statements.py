@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -23,7 +23,7 @@ _PLACE: Final = re.compile(r"\$(\d+)")
 _CHANGED: Final = re.compile(r"(?:INSERT INTO|(?<!DO )(?<!FOR )UPDATE|DELETE FROM) (\w+)")
 _WORD: Final = re.compile(r"\w+")
 _HOLD: Final = "SELECT count(pg_advisory_xact_lock(lock)) FROM unnest({}) AS lock"
-_BEGIN: Final = f"BEGIN; SET LOCAL {TENANTS_SETTING} = '{{}}'"
+_BEGIN: Final = f"BEGIN{{}}; SET LOCAL {TENANTS_SETTING} = '{{}}'"
 """In one round trip, which leaves no place for parameters: tenants are UUIDs, whose text holds nothing else."""
 _CLAIM_ALL: Final = "INSERT INTO inbox (event_id) SELECT id FROM unnest({}) AS id ORDER BY id"
 _PLAN_ANEW: Final = "DISCARD PLANS; "
@@ -35,6 +35,8 @@ _LEFT: Final = "left"
 _FIRST: Final = "first"
 CLAIMED: Final = "claimed"
 """Under which a session's `info` holds the ids of events that are claimed with the commit."""
+READS: Final = "reads"
+"""Under which it says that nothing may be changed in it."""
 TENANTS: Final = "tenants"
 """Under which a session's `info` holds the tenants that it sees."""
 PLANS: Final = "plans"
@@ -93,6 +95,19 @@ class Session(AsyncSession):
             await self.settle()
             return await super().scalar(statement, params, **options)
 
+    async def ask(self, *asked: tuple[Statement, Mapping[str, Any]]) -> list[Sequence[tuple[Any, ...]]]:
+        """The rows of several statements in one round trip; none may change anything, though it may lock.
+
+        All see the same moment, save that what had to be waited for is as it was left.
+        """
+        await self.settle()
+        alone = READS in self.info and not self.in_transaction()
+        if alone:
+            asked = ((_SEE, self._tenants), *asked)
+        sql = _side_by_side(tuple(statement for statement, _ in asked), shown=alone)
+        values = [value for statement, given in asked for value in statement.given(given)]
+        return list((await (self._fetch_by_itself if alone else self._fetch)(sql, values))[0])
+
     async def refresh(self, *args: Any, **options: Any) -> None:
         await self.settle()
         await super().refresh(*args, **options)
@@ -116,6 +131,11 @@ class Session(AsyncSession):
         if left := self.info.pop(_LEFT, None):
             sql = _together(tuple(statement for statement, _ in left))
             await self._fetch(sql, [value for statement, values in left for value in statement.given(values)])
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether a model was changed, or anything left, that is not written yet."""
+        return bool(self.info.get(_LEFT) or self.new or self.dirty or self.deleted)
 
     def forget(self) -> None:
         """Take back what was left and is not done yet."""
@@ -155,17 +175,24 @@ class Session(AsyncSession):
         return all(not statement.alone and statement.goes_with(_CLAIM) for statement, _ in left)
 
     async def _do_by_itself(self, left: Sequence[tuple[Statement, Mapping[str, Any]]]) -> None:
-        """Let it be one statement, which is a transaction without saying so, and one round trip in place of three."""
-        parts = [(_SEE, {"tenants": self.info.get(TENANTS, "")}), *left]
+        parts = [(_SEE, self._tenants), *left]
         if CLAIMED in self.info:
             parts.append((_CLAIM, {"ids": self.info[CLAIMED]}))
         sql = _together(tuple(statement for statement, _ in parts), shown=True)
+        await self._fetch_by_itself(sql, [value for statement, values in parts for value in statement.given(values)])
+
+    @property
+    def _tenants(self) -> Mapping[str, Any]:
+        return {"tenants": self.info.get(TENANTS, "")}
+
+    async def _fetch_by_itself(self, sql: str, values: Sequence[Any]) -> Any:
+        """Let it be one statement, which is a transaction without saying so, and one round trip in place of three."""
         async with cast("AsyncEngine", self.bind).connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             try:
                 if plans := _plans(self.info[PLANS], connection.info):
                     await driver.execute(plans)
-                await driver.fetch(sql, *[value for statement, values in parts for value in statement.given(values)])
+                return await driver.fetch(sql, *values)
             except Exception:
                 if driver.is_closed():
                     await connection.exec_driver_sql(_LOST)
@@ -202,15 +229,32 @@ def _together(statements: tuple[Statement, ...], *, shown: bool = False) -> str:
     """
     if len(statements) == 1:
         return statements[0].sql
-    parts: list[str] = []
+    parts = [f"part_{number} AS ({sql})" for number, sql in enumerate(_in_turn(statements))]
+    # Postgres does the last part first. It promises no order; but so locks are taken as they are where one by one.
+    return f"WITH {', '.join(reversed(parts))} SELECT{' * FROM part_0' if shown else ''}"
+
+
+@lru_cache(maxsize=256)
+def _side_by_side(statements: tuple[Statement, ...], *, shown: bool = False) -> str:
+    """One statement whose only row has, for each of them, all of its rows.
+
+    If the first is `shown`, it is done before the others, and is not told of.
+    """
+    first, *rest = _in_turn(statements)
+    rows = [f"ARRAY(SELECT row FROM ({sql}) AS row)" for sql in (rest if shown else [first, *rest])]
+    return f"{f'WITH shown AS MATERIALIZED ({first}) ' if shown else ''}SELECT {', '.join(rows)}" + (
+        " FROM shown" if shown else ""
+    )
+
+
+def _in_turn(statements: Iterable[Statement]) -> Iterator[str]:
+    """How each is said where the values of one are given after those of the other."""
     before = 0
     for statement in statements:
         pieces = _PLACE.split(statement.sql)
         pieces[1::2] = [f"${int(place) + before}" for place in pieces[1::2]]
-        parts.append(f"part_{len(parts)} AS ({''.join(pieces)})")
+        yield "".join(pieces)
         before += len(statement.names)
-    # Postgres does the last part first. It promises no order; but so locks are taken as they are where one by one.
-    return f"WITH {', '.join(reversed(parts))} SELECT{' * FROM part_0' if shown else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +293,7 @@ def _begin(session: SyncSession, transaction: SessionTransaction, connection: Co
         # By itself it begins with the first statement that goes through it, and ours do not. Given up in the middle,
         # it may have begun.
         pooled.dbapi_connection._transaction = _Began(driver, session.info)  # noqa: SLF001 - there is no public way
-        begin = _BEGIN.format(session.info.get(TENANTS, ""))
+        begin = _BEGIN.format(" READ ONLY" if READS in session.info else "", session.info.get(TENANTS, ""))
         plans = _plans(session.info[PLANS], connection.info)
         await_(driver.execute(plans + begin + session.info.pop(_FIRST, "")))
     except Exception:

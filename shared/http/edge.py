@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import structlog
 from fastapi import Depends
@@ -105,7 +105,12 @@ class Desk:
 
 
 class TransactionRoute(APIRoute):
-    """A route that knows its caller and does its work in one transaction, committed before the answer leaves."""
+    """A route that knows its caller and does its work in one transaction, committed before the answer leaves.
+
+    A GET can only read, where it is not said of the route that it writes.
+    """
+
+    get_writes: ClassVar[bool] = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         act = super().get_route_handler()
@@ -119,7 +124,9 @@ class TransactionRoute(APIRoute):
             caller = request.state.caller = await desk.callers.identify(request)
             # Read whole before the transaction: nobody waits for a slow sender with a connection in hand.
             await request.body()
-            async with desk.database.unit_of_work([caller.tenant_id]) as uow:
+            reads = request.method == "GET" and not self.get_writes
+            opened = desk.database.reading if reads else desk.database.unit_of_work
+            async with opened([caller.tenant_id]) as uow:
                 request.state.uow = uow
                 # Behind one address are many who are not known: none may be given what another was answered.
                 is_known = PUBLIC_SCOPE not in caller.scopes

@@ -5,7 +5,7 @@ import importlib
 import random
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -43,6 +43,7 @@ from shared.db import (
     Job,
     Statement,
     TooBusyError,
+    UnitOfWork,
     hold_names,
     is_conflict,
     is_outage,
@@ -201,6 +202,11 @@ class TestTenants:
                     change = update(table).where(mine).values({tenant_column(table): tenant_id}).returning(table)
                     for statement in (select(table).where(mine), *([] if table.name in UNCHANGING else [change])):
                         assert len((await uow.session.execute(statement)).all()) == seen, table.name
+                column = tenant_column(table).name
+                asked = (Statement(f"SELECT {column} FROM {table.name} WHERE {column} = :id"), {"id": tenant_id})
+                for opened in (database.unit_of_work(tenants), database.reading(tenants)):
+                    async with opened as uow:
+                        assert [len(rows) for rows in await uow.session.ask(asked, asked)] == [seen, seen], table.name
                 with pytest.raises(ProgrammingError, match="row-level security"):
                     async with database.unit_of_work([new_id()]) as uow:
                         await uow.session.execute(insert(table), [rows[table.name]])
@@ -408,6 +414,69 @@ class TestRoundTrips:
         assert await count(database, Claimed, Claimed.event_id == claimed) == 0
         assert not await said(database, tenant_id)
 
+    async def test_what_is_asked_together_is_answered_apart(self, database: Database) -> None:
+        several = Statement("SELECT number, :word FROM generate_series(CAST(:first AS int), :last) AS number")
+        none = Statement("SELECT WHERE :never")
+        async with database.unit_of_work(()) as uow:
+            await uow.session.leave(JOB, {"type": "test.asked", "key": (key := str(new_id()))})
+            left = (Statement("SELECT type FROM jobs WHERE key = :key"), {"key": key})
+            asked = [(several, {"word": word, "first": 1, "last": last}) for word, last in (("a", 2), ("b", 1))]
+            answers = await uow.session.ask(*asked, (none, {"never": False}), left)
+        assert answers == [[(1, "a"), (2, "a")], [(1, "b")], [], [("test.asked",)]]
+
+    async def test_what_is_only_asked_is_a_transaction_in_one_round_trip(
+        self, machine: Machine, tenant_id: UUID
+    ) -> None:
+        own = Database(machine.url("ingest"), pool=1, application="asks")
+        tenants: tuple[Statement, dict[str, Any]] = (Statement("SELECT current_setting('app.tenants', true)"), {})
+        async with own.reading([tenant_id]) as uow:
+            assert await uow.session.ask(tenants) == [[(str(tenant_id),)]]
+            assert not uow.session.in_transaction()
+        async with own.engine.connect() as connection:
+            assert not await connection.scalar(text("SELECT current_setting('app.tenants', true)"))
+        await own.close()
+
+    async def test_who_reads_changes_nothing_and_says_nothing(self, database: Database, tenant_id: UUID) -> None:
+        async def add(uow: UnitOfWork) -> None:
+            uow.session.add(Claimed(event_id=tenant_id))
+
+        async def say(uow: UnitOfWork) -> None:
+            uow.emit(message_received(tenant_id))
+
+        acts: list[Callable[[UnitOfWork], Awaitable[Any]]] = [
+            lambda uow: uow.session.execute(CLAIM, {"id": tenant_id}),
+            lambda uow: uow.session.execute(insert(Claimed), [{"event_id": tenant_id}]),
+            lambda uow: uow.session.leave(CLAIM, {"id": tenant_id}),
+            add,
+            say,
+        ]
+        for act in acts:
+            with pytest.raises(RuntimeError, match="only reads"):
+                async with database.reading([tenant_id]) as uow:
+                    await act(uow)
+        assert not await said(database, tenant_id)
+        assert not await count(database, Claimed, Claimed.event_id == tenant_id)
+
+    async def test_who_reads_gives_his_connection_back_whatever_happened(self, machine: Machine) -> None:
+        own = Database(machine.url("ingest"), pool=1, application="reads")
+
+        async def read(fault: Exception | None) -> None:
+            async with own.reading(()) as uow:
+                await uow.session.scalar(text("SELECT 1"))
+                if fault is not None:
+                    raise fault
+
+        for _ in range(3):
+            await read(None)
+            with pytest.raises(KeyError):
+                await read(KeyError())
+        async with own.reading(()) as uow:
+            lost = text("SELECT pg_terminate_backend(pg_backend_pid())")
+            with pytest.raises(DBAPIError):
+                await uow.session.execute(lost)
+        await asyncio.gather(*(read(None) for _ in range(5)))
+        await own.close()
+
     async def test_a_session_that_goes_on_has_committed_and_sees_nobodys_rows(
         self, database: Database, tenant_id: UUID
     ) -> None:
@@ -605,6 +674,21 @@ class TestGroupCommit:
         tasks += self.begin(commit, ["b"])
         await asyncio.gather(*tasks)
         assert book.groups == [["a", "b"]]
+
+    async def test_who_comes_soon_after_a_commit_waits_for_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("shared.db.group_commit.PACE_SECONDS", 0.3)
+        book = self.Book()
+        book.open.set()
+        commit = GroupCommit(book.write, at_once=3, waiting=100)
+        await commit.add(["a"])
+        tasks = self.begin(commit, ["b"])
+        await asyncio.sleep(0.02)
+        tasks += self.begin(commit, ["c"])
+        await asyncio.gather(*tasks)
+        began = asyncio.get_running_loop().time()
+        await asyncio.gather(*self.begin(commit, ["d"], ["e"], ["f"]))
+        assert asyncio.get_running_loop().time() - began < 0.2, "what was full waited for more"
+        assert book.groups == [["a"], ["b", "c"], ["d", "e", "f"]]
 
     async def test_one_callers_fault_is_his_alone(self) -> None:
         book = self.Book()

@@ -1,6 +1,6 @@
 """What comes in from the channels takes its place in the history: decided one by one, read and written in sets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -10,6 +10,7 @@ from services.conversation.domain import USER_ID, Holder, Place, Priority, Statu
 from services.conversation.handlers.telling import message_added, of
 from services.conversation.models import Reaction
 from services.conversation.store import (
+    Acquaintance,
     AddressKey,
     Change,
     MessageKey,
@@ -71,21 +72,22 @@ async def append_held_echo(job: AppendEcho, uow: UnitOfWork) -> None:
 
 
 async def _append(events: Sequence[MessageReceived], uow: UnitOfWork, *, holds: bool) -> None:
-    events, parked = await _not_yet_appended(events, uow)
+    first: dict[MessageKey, MessageReceived] = {}
+    for event in events:
+        first.setdefault(_message_key(event, event.provider_message_id), event)
+    known = await _acquaintance(first, uow)
+    events = [event for key, event in first.items() if key not in known.messages]
     if not events:
         return
-    contacts, strangers = await _recognise_senders(events, uow)
+    contacts = await _recognise_senders(events, known.holders, uow)
     if holds and not (events := await _hold_echoes(events, contacts, uow)):
         return
-    keys = {_thread_key(event, contacts) for event in events}
-    # Who has just become known has no conversation yet.
-    known = {key for key in keys if key.contact_id not in strangers}
-    arrivals = _Arrivals(await store.threads(known, uow.session) if known else {}, uow)
+    arrivals = _Arrivals(known.threads, uow)
     for event in events:
         arrivals.add(event, _thread_key(event, contacts))
     await arrivals.write()
     # What is held elsewhere may be changed meanwhile; what has just come, by nothing that came later.
-    if parked or not holds:
+    if known.parked or not holds:
         await store.apply_parked(arrivals.messages, uow.session)
 
 
@@ -241,13 +243,16 @@ async def learn_addresses(events: Sequence[AddressChanged], uow: UnitOfWork) -> 
         await store.answer_to(reached, uow.session)
 
 
-async def _not_yet_appended(events: Sequence[MessageReceived], uow: UnitOfWork) -> tuple[list[MessageReceived], bool]:
-    """Those that are not in the history yet, each once; and whether anything was told of them before they came."""
-    first: dict[MessageKey, MessageReceived] = {}
-    for event in events:
-        first.setdefault(_message_key(event, event.provider_message_id), event)
-    known, parked = await store.known_messages(list(first), uow.session)
-    return [event for key, event in first.items() if key not in known], bool(parked)
+async def _acquaintance(events: Mapping[MessageKey, MessageReceived], uow: UnitOfWork) -> Acquaintance:
+    """What is known of these messages and of who wrote them."""
+    spelt = _spelt_senders(events.values())
+    known = await store.acquaintance(events, spelt, uow.session)
+    new = (event for key, event in events.items() if key not in known.messages)
+    # An address that is held stays so: only where one is not, others must not add it meanwhile.
+    if strangers := [event for event in new if _unheld(event, event.sender, known.holders)]:
+        await store.hold_addresses(_spelt_senders(strangers), uow.session)
+        known = await store.acquaintance(events, spelt, uow.session)
+    return known
 
 
 async def _hold_echoes(
@@ -271,16 +276,9 @@ async def _hold_echoes(
 
 
 async def _recognise_senders(
-    events: Sequence[MessageReceived], uow: UnitOfWork
-) -> tuple[dict[tuple[UUID, str], UUID], set[UUID]]:
-    """Each sender's contact, by tenant and sender_ref, and those contacts who were not known and become known."""
-    senders = [event.sender for event in events]
-    spelt = _spelt(events, senders)
-    known = await store.known_addresses(spelt, uow.session)
-    # An address that is held stays so: only where one is not, others must not add it meanwhile.
-    if any(_unheld(event, sender, known) for event, sender in zip(events, senders, strict=True)):
-        await store.hold_addresses(spelt, uow.session)
-        known = await store.known_addresses(spelt, uow.session)
+    events: Sequence[MessageReceived], known: dict[AddressKey, Holder], uow: UnitOfWork
+) -> dict[tuple[UUID, str], UUID]:
+    """Each sender's contact, by tenant and sender_ref; who was not known becomes known."""
     contacts: dict[tuple[UUID, str], UUID] = {}
     people: list[NewContact] = []
     addresses: list[NewAddress] = []
@@ -300,7 +298,11 @@ async def _recognise_senders(
         await store.add_contacts(people, uow.now, uow.session)
     if addresses:
         await store.add_addresses(addresses, uow.now, uow.session)
-    return contacts, {person.id for person in people}
+    return contacts
+
+
+def _spelt_senders(events: Collection[MessageReceived]) -> set[AddressKey]:
+    return _spelt([*events], [event.sender for event in events])
 
 
 def _spelt(events: Sequence[FromChannel], addresses: Sequence[Sequence[Address]]) -> set[AddressKey]:

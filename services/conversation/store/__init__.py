@@ -6,6 +6,7 @@ from services.conversation.store.answers import (
     recipients,
 )
 from services.conversation.store.arrivals import (
+    Acquaintance,
     AddressKey,
     Change,
     MessageKey,
@@ -14,6 +15,7 @@ from services.conversation.store.arrivals import (
     NewMessage,
     Thread,
     ThreadKey,
+    acquaintance,
     add_addresses,
     add_contacts,
     add_conversations,
@@ -26,14 +28,13 @@ from services.conversation.store.arrivals import (
     hold_echoes,
     in_flight,
     known_addresses,
-    known_messages,
     react,
     take_echo,
-    threads,
 )
 from services.conversation.store.deliveries import Outgoing, give_up_names, outgoing, settle
 from services.conversation.store.questions import (
     ConversationFilter,
+    ListedMessage,
     addresses_of,
     contact,
     conversation,
@@ -47,9 +48,11 @@ from services.conversation.store.questions import (
 from services.conversation.store.routing import show_routed
 
 __all__ = [
+    "Acquaintance",
     "AddressKey",
     "Change",
     "ConversationFilter",
+    "ListedMessage",
     "MessageKey",
     "NewAddress",
     "NewContact",
@@ -57,6 +60,7 @@ __all__ = [
     "Outgoing",
     "Thread",
     "ThreadKey",
+    "acquaintance",
     "add_addresses",
     "add_contacts",
     "add_conversations",
@@ -74,7 +78,6 @@ __all__ = [
     "hold_echoes",
     "in_flight",
     "known_addresses",
-    "known_messages",
     "list_contacts",
     "list_conversations",
     "list_messages",
@@ -88,5 +91,4 @@ __all__ = [
     "settle",
     "show_routed",
     "take_echo",
-    "threads",
 ]

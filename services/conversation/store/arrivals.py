@@ -1,8 +1,9 @@
 """The queries behind what arrives: in sets, tenant first."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import starmap
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -104,6 +105,19 @@ class NewMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Acquaintance:
+    """What is known of those who wrote, and of what they wrote."""
+
+    messages: set[MessageKey]
+    """Those that are there."""
+    parked: set[MessageKey]
+    """Those of which something was told before they came."""
+    holders: dict[AddressKey, Holder]
+    threads: dict[ThreadKey, Thread]
+    """Of each holder the open conversation, else the one resolved last."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Reached:
     tenant_id: UUID
     contact_id: UUID
@@ -151,12 +165,15 @@ SELECT {_NEW_ADDRESSES.columns}, CAST(:now AS timestamptz) FROM {_NEW_ADDRESSES}
 ORDER BY tenant_id, channel_id, kind, value
 """)
 
-# Of each contact and channel the open conversation, else the one resolved last; locked to the end of the transaction.
-_WANTED_THREADS = Rowset("wanted", tenant_id="uuid", contact_id="uuid", channel_id="uuid")
+# Of each holder and channel the open conversation, else the one resolved last; locked to the end of the transaction.
 _THREADS = Statement(f"""
 SELECT c.id, c.tenant_id, c.contact_id, c.channel_id, c.channel_kind, c.status, c.priority, c.labels, c.last_seq,
   c.last_message_at, c.resolved_at
-FROM {_WANTED_THREADS}, LATERAL (
+FROM (
+  SELECT DISTINCT tenant_id, contact_id, channel_id
+  FROM {_WANTED_ADDRESSES} JOIN contact_addresses USING (tenant_id, channel_id, kind, value)
+  ORDER BY tenant_id, contact_id, channel_id
+) AS wanted, LATERAL (
   SELECT * FROM conversations
   WHERE tenant_id = wanted.tenant_id AND contact_id = wanted.contact_id AND channel_id = wanted.channel_id
   ORDER BY (status = 'resolved'), resolved_at DESC LIMIT 1 FOR UPDATE
@@ -164,6 +181,7 @@ FROM {_WANTED_THREADS}, LATERAL (
 """)
 
 # Of these contacts and channels those where a message waits to be sent, or to be told of.
+_WANTED_THREADS = Rowset("wanted", tenant_id="uuid", contact_id="uuid", channel_id="uuid")
 _IN_FLIGHT = Statement(f"""
 SELECT tenant_id, contact_id, channel_id FROM {_WANTED_THREADS} WHERE EXISTS (
   SELECT FROM conversations c JOIN messages m ON m.tenant_id = c.tenant_id AND m.conversation_id = c.id
@@ -337,11 +355,32 @@ async def hold_addresses(keys: Iterable[AddressKey], session: Session) -> None:
 
 async def known_addresses(keys: Iterable[AddressKey], session: AsyncSession) -> dict[AddressKey, Holder]:
     """Who holds those addresses that are known."""
-    rows = await session.execute(_ADDRESSES, _WANTED_ADDRESSES.of(keys))
+    return _holders((await session.execute(_ADDRESSES, _WANTED_ADDRESSES.of(keys))).all())
+
+
+async def acquaintance(
+    messages: Iterable[MessageKey], addresses: Collection[AddressKey], session: Session
+) -> Acquaintance:
+    """What is known of messages that arrive from these addresses; the conversations in it are locked."""
+    wanted = _WANTED_ADDRESSES.of(sorted(addresses))
+    there, holders, threads = await session.ask(
+        (_KNOWN_MESSAGES, _KEYS.of(messages)), (_ADDRESSES, wanted), (_THREADS, wanted)
+    )
+    known: tuple[set[MessageKey], set[MessageKey]] = set(), set()
+    for *key, is_parked in there:
+        known[is_parked].add(MessageKey(*key))
+    return Acquaintance(*known, _holders(holders), {_key_of(thread): thread for thread in starmap(Thread, threads)})
+
+
+def _holders(rows: Iterable[Sequence[Any]]) -> dict[AddressKey, Holder]:
     return {
-        AddressKey(row.tenant_id, row.channel_id, row.kind, row.value): Holder(row.contact_id, row.has_user_id)
-        for row in rows
+        AddressKey(tenant_id, channel_id, kind, value): Holder(contact_id, has_user_id)
+        for tenant_id, channel_id, kind, value, contact_id, has_user_id in rows
     }
+
+
+def _key_of(thread: Thread) -> ThreadKey:
+    return ThreadKey(thread.tenant_id, thread.contact_id, thread.channel_id)
 
 
 async def add_contacts(new: Iterable[NewContact], now: datetime, session: Session) -> None:
@@ -350,12 +389,6 @@ async def add_contacts(new: Iterable[NewContact], now: datetime, session: Sessio
 
 async def add_addresses(new: Iterable[NewAddress], now: datetime, session: Session) -> None:
     await session.leave(_ADD_ADDRESSES, _NEW_ADDRESSES.of(new) | {"now": now})
-
-
-async def threads(keys: Iterable[ThreadKey], session: AsyncSession) -> dict[ThreadKey, Thread]:
-    """For each contact and channel the open conversation, else the one resolved last, locked."""
-    found = (Thread(*row) for row in await session.execute(_THREADS, _WANTED_THREADS.of(sorted(keys))))
-    return {ThreadKey(thread.tenant_id, thread.contact_id, thread.channel_id): thread for thread in found}
 
 
 async def in_flight(keys: Iterable[ThreadKey], session: AsyncSession, *, since: datetime) -> set[ThreadKey]:
@@ -387,14 +420,6 @@ async def take_echo(tenant_id: UUID, event_id: UUID, session: AsyncSession) -> M
         return None
     record = Record(MessageReceived.topic(), row.headers["ce_partitionkey"], row.headers, row.data, row.personal)
     return MessageReceived.from_wire(record.headers, record.value)
-
-
-async def known_messages(keys: Iterable[MessageKey], session: AsyncSession) -> tuple[set[MessageKey], set[MessageKey]]:
-    """Those of these messages that are there, and those of which something was told before they came."""
-    known: tuple[set[MessageKey], set[MessageKey]] = set(), set()
-    for *key, parked in await session.execute(_KNOWN_MESSAGES, _KEYS.of(keys)):
-        known[parked].add(MessageKey(*key))
-    return known
 
 
 async def add_conversations(new: Iterable[Thread], now: datetime, session: Session) -> None:

@@ -1,15 +1,17 @@
 """What the tenant asks of the history; every query names the tenant first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.conversation.models import Contact, ContactAddress, Conversation, Message, Note, Reaction
+from services.conversation.models import Contact, ContactAddress, Conversation, Message, Note
+from shared.db import Session, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,49 @@ class ConversationFilter:
     assignee_id: UUID | None = None
     label: str | None = None
     updated_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedMessage:
+    """A message as it is listed, with the reactions to it, the earliest first."""
+
+    content: dict[str, Any] = field(repr=False)
+    reactions: list[str] = field(repr=False)
+    id: UUID
+    seq: int
+    direction: str
+    content_type: str
+    text: str | None = field(repr=False)
+    reply_to: str | None
+    provider_message_id: str | None
+    author_kind: str | None
+    author_id: str | None
+    status: str | None
+    status_at: datetime | None
+    attempt: int | None
+    error_code: str | None
+    error_title: str | None
+    sent_at: datetime
+    received_at: datetime
+    edited_at: datetime | None
+    revoked_at: datetime | None
+
+
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+
+_EMOJIS: Final = """(
+  SELECT array_agg(emoji ORDER BY reacted_at) FROM reactions
+  WHERE tenant_id = m.tenant_id AND channel_id = m.channel_id AND provider_message_id = m.provider_message_id
+    AND emoji IS NOT NULL
+)"""
+_REACTIONS: Final = Statement(f"SELECT {_EMOJIS} FROM messages m WHERE tenant_id = :tenant_id AND id = :id")
+_MESSAGES: Final = Statement(f"""
+SELECT content::text, {_EMOJIS}, {", ".join([one.name for one in fields(ListedMessage)][2:])} FROM messages m
+WHERE tenant_id = :tenant_id AND conversation_id = :conversation_id AND same_as IS NULL
+  AND (sent_at, seq) > (:sent_at, :seq)
+ORDER BY sent_at, seq LIMIT :limit
+""")
+_THERE: Final = Statement("SELECT FROM conversations WHERE tenant_id = :tenant_id AND id = :conversation_id")
 
 
 async def list_conversations(
@@ -61,18 +106,23 @@ async def conversation(
 async def list_messages(
     tenant_id: UUID,
     conversation_id: UUID,
-    session: AsyncSession,
+    session: Session,
     *,
-    after: tuple[Any, ...] | None,
+    after: tuple[datetime, int] | None,
     limit: int,
-) -> Sequence[Message]:
-    """By (`sent_at`, `seq`): a late one stands in its right place. What turned out to be an echo is not among them."""
-    query = select(Message).where(
-        Message.tenant_id == tenant_id, Message.conversation_id == conversation_id, Message.same_as.is_(None)
+) -> Sequence[ListedMessage] | None:
+    """By (`sent_at`, `seq`): a late one stands in its right place; None when there is no such conversation.
+
+    What turned out to be an echo is not among them.
+    """
+    which = {"tenant_id": tenant_id, "conversation_id": conversation_id}
+    sent_at, seq = after or (_EARLIEST, 0)
+    there, rows = await session.ask(
+        (_THERE, which), (_MESSAGES, which | {"sent_at": sent_at, "seq": seq, "limit": limit})
     )
-    if after is not None:
-        query = query.where(tuple_(Message.sent_at, Message.seq) > after)
-    return (await session.scalars(query.order_by(Message.sent_at, Message.seq).limit(limit))).all()
+    return (
+        [ListedMessage(orjson.loads(content), emojis or [], *row) for content, emojis, *row in rows] if there else None
+    )
 
 
 async def message(
@@ -84,20 +134,9 @@ async def message(
     return await session.scalar(query.with_for_update() if for_update else query)
 
 
-async def reactions_to(
-    tenant_id: UUID, channel_id: UUID, provider_message_ids: Sequence[str], session: AsyncSession
-) -> dict[str, list[str]]:
-    """The emojis on each of these messages, by the provider's id of the message."""
-    query = select(Reaction.provider_message_id, Reaction.emoji).where(
-        Reaction.tenant_id == tenant_id,
-        Reaction.channel_id == channel_id,
-        Reaction.provider_message_id.in_(provider_message_ids),
-    )
-    found: dict[str, list[str]] = {}
-    for message_id, emoji in await session.execute(query):
-        if emoji is not None:
-            found.setdefault(message_id, []).append(emoji)
-    return found
+async def reactions_to(message: Message, session: AsyncSession) -> list[str]:
+    """The emojis on a message, the earliest first."""
+    return await session.scalar(_REACTIONS, {"tenant_id": message.tenant_id, "id": message.id}) or []
 
 
 async def list_notes(

@@ -112,7 +112,14 @@ _PUBLIC: Mapping[str, Any] = {
     "dependencies": [Depends(requires("public"))],
 }
 
-chat = APIRouter(**_PUBLIC, route_class=TransactionRoute)
+
+class _VisitRoute(TransactionRoute):
+    """Whoever looks shows that he is there, and what he is shown is delivered."""
+
+    get_writes = True
+
+
+chat = APIRouter(**_PUBLIC, route_class=_VisitRoute)
 chat_events = APIRouter(**_PUBLIC, route_class=StreamRoute)
 chat_sessions = APIRouter(prefix="/chat-sessions", route_class=TransactionRoute, tags=["Conversations"])
 
