@@ -198,9 +198,6 @@ class Apache:
             "broker.session.timeout.ms": "2000",
             "broker.heartbeat.interval.ms": "500",
             "auto.create.topics.enable": "false",
-            # As many as a small machine has use for; with more, each request is handed to one that slept longest.
-            "num.network.threads": "1",
-            "num.io.threads": "2",
         }
 
 
