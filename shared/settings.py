@@ -34,6 +34,7 @@ def _parts(value: str) -> str:
     return value
 
 
+GatherSeconds = Annotated[float, Field(ge=0, le=1, description="how long events wait for others to be handled with")]
 RootKey = Annotated[SecretStr, AfterValidator(_a_key_of_32_bytes)]
 
 
@@ -61,7 +62,7 @@ class ServiceSettings(BaseSettings):
     )
 
     consume_max_records: int = Field(500, ge=1)
-    gather_seconds: float = Field(0, ge=0, le=1, description="how long events wait for others to be handled with")
+    gather_seconds: GatherSeconds = 0
     retry_attempts: int = Field(6, ge=1, description="tries of one event before it becomes a dead letter")
     retry_first_wait: float = Field(0.2, gt=0)
     retry_longest_wait: float = Field(10.0, gt=0)

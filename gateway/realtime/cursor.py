@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Final, Self
 
-from gateway.realtime.shown import SHOWN
+from gateway.realtime.shown import TOPICS_READ
 from shared.bus import Place
 
 LONGEST: Final = 4096
@@ -24,7 +24,7 @@ def _sign(topic: str) -> bytes:
     return zlib.crc32(topic.encode()).to_bytes(_TOPIC_BYTES)
 
 
-_SIGNED: Final = {_sign(topic): topic for topic in {event.topic() for event in SHOWN}}
+_SIGNED: Final = {_sign(topic): topic for topic in TOPICS_READ}
 
 
 class Positions:

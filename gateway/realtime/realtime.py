@@ -8,7 +8,7 @@ from typing import Any, Final
 from gateway.limits import Places
 from gateway.realtime.repeats import DISTANCE
 from gateway.realtime.ring import Ring
-from gateway.realtime.shown import SHOWN
+from gateway.realtime.shown import SHOWN, TOPICS_READ
 from gateway.realtime.stream import Stream
 from gateway.settings import Settings
 from shared.bus import Beginning, Tail
@@ -49,7 +49,7 @@ class Realtime:
 
     async def _read(self) -> None:
         tail = Tail(
-            {event.topic() for event in SHOWN},
+            TOPICS_READ,
             self._settings,
             client="balcao-gateway-realtime",
             seconds=self._settings.stream_seconds,

@@ -31,6 +31,8 @@ SHOWN: Final[Mapping[type[Event], str]] = {
 What ingest says is not among them: the history tells of it once it is there to be read.
 """
 
+TOPICS_READ: Final = frozenset(event.topic() for event in SHOWN)
+
 _OPENED_BY: Final = {"message.content": "conversations:read", "user.name": "users:read"}
 """The scope under which the API shows personal data of a category; what is not named here is never on the stream."""
 

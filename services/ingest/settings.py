@@ -2,13 +2,13 @@
 
 from pydantic import Field
 
-from shared.settings import ServiceSettings
+from shared.settings import GatherSeconds, ServiceSettings
 
 
 class Settings(ServiceSettings):
     trace_trusting: bool = False
     # An answer is on its way to a provider for much longer, and most of what is heard here is not for ingest.
-    gather_seconds: float = Field(0.05, ge=0, le=1, description="how long events wait for others to be handled with")
+    gather_seconds: GatherSeconds = 0.05
     public_url: str = Field("http://127.0.0.1:8001", description="where providers reach the webhooks, without a slash")
     webhook_group: int = Field(1 << 20, ge=1, description="bytes written in one transaction at most")
     webhook_waiting: int = Field(64 << 20, ge=1, description="bytes that may wait to be written; more is answered 503")

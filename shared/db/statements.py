@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
+from uuid import UUID
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, IteratorResult, Result, ScalarResult
@@ -104,9 +105,9 @@ class Session(AsyncSession):
         alone = READS in self.info and not self.in_transaction()
         if alone:
             asked = ((_SEE, self._tenants), *asked)
+        fetch = self._fetch_by_itself if alone else self._fetch
         sql = _side_by_side(tuple(statement for statement, _ in asked), shown=alone)
-        values = [value for statement, given in asked for value in statement.given(given)]
-        return list((await (self._fetch_by_itself if alone else self._fetch)(sql, values))[0])
+        return list((await fetch(sql, _values(asked)))[0])
 
     async def refresh(self, *args: Any, **options: Any) -> None:
         await self.settle()
@@ -129,8 +130,7 @@ class Session(AsyncSession):
     async def settle(self) -> None:
         """Do what was left, now."""
         if left := self.info.pop(_LEFT, None):
-            sql = _together(tuple(statement for statement, _ in left))
-            await self._fetch(sql, [value for statement, values in left for value in statement.given(values)])
+            await self._fetch(_together(tuple(statement for statement, _ in left)), _values(left))
 
     @property
     def has_changed(self) -> bool:
@@ -146,8 +146,8 @@ class Session(AsyncSession):
         if self.in_transaction() or self.info.get(_LEFT):
             await self.execute(_HOLD_LOCKS, {"locks": locks})
         else:
-            # In the round trip that begins it: numbers need no place for parameters.
-            self.info[_FIRST] = "; " + _HOLD.format(f"'{{{','.join(map(str, locks))}}}'::bigint[]")
+            # In the round trip that begins it.
+            self.info[_FIRST] = "; " + _HOLD.format(_array(locks, "bigint"))
             await self.connection()
 
     async def commit(self) -> None:
@@ -179,7 +179,7 @@ class Session(AsyncSession):
         if CLAIMED in self.info:
             parts.append((_CLAIM, {"ids": self.info[CLAIMED]}))
         sql = _together(tuple(statement for statement, _ in parts), shown=True)
-        await self._fetch_by_itself(sql, [value for statement, values in parts for value in statement.given(values)])
+        await self._fetch_by_itself(sql, _values(parts))
 
     @property
     def _tenants(self) -> Mapping[str, Any]:
@@ -240,11 +240,9 @@ def _side_by_side(statements: tuple[Statement, ...], *, shown: bool = False) -> 
 
     If the first is `shown`, it is done before the others, and is not told of.
     """
-    first, *rest = _in_turn(statements)
-    rows = [f"ARRAY(SELECT row FROM ({sql}) AS row)" for sql in (rest if shown else [first, *rest])]
-    return f"{f'WITH shown AS MATERIALIZED ({first}) ' if shown else ''}SELECT {', '.join(rows)}" + (
-        " FROM shown" if shown else ""
-    )
+    said = list(_in_turn(statements))
+    before, after = (f"WITH shown AS MATERIALIZED ({said.pop(0)}) ", " FROM shown") if shown else ("", "")
+    return f"{before}SELECT {', '.join(f'ARRAY(SELECT row FROM ({sql}) AS row)' for sql in said)}{after}"
 
 
 def _in_turn(statements: Iterable[Statement]) -> Iterator[str]:
@@ -255,6 +253,16 @@ def _in_turn(statements: Iterable[Statement]) -> Iterator[str]:
         pieces[1::2] = [f"${int(place) + before}" for place in pieces[1::2]]
         yield "".join(pieces)
         before += len(statement.names)
+
+
+def _values(parts: Iterable[tuple[Statement, Mapping[str, Any]]]) -> list[Any]:
+    """Those of all statements, as they are given where each is said in turn."""
+    return [value for statement, values in parts for value in statement.given(values)]
+
+
+def _array(members: Iterable[UUID | int], kind: str) -> str:
+    """As it is written where there is no place for parameters: neither ids nor numbers hold anything else."""
+    return f"'{{{','.join(map(str, members))}}}'::{kind}[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +277,8 @@ class _Began:
         try:
             claim = ""
             if CLAIMED in self.info:
-                # In the round trip of the commit, with ids in the text, which can hold nothing else.
-                claim = _CLAIM_ALL.format(f"'{{{','.join(map(str, self.info[CLAIMED]))}}}'::uuid[]") + "; "
+                # In the round trip of the commit.
+                claim = _CLAIM_ALL.format(_array(self.info[CLAIMED], "uuid")) + "; "
             await self.driver.execute(f"{claim}COMMIT")
         except BaseException:
             # What failed may be what came before it; then nothing has ended yet.

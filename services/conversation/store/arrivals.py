@@ -1,6 +1,6 @@
 """The queries behind what arrives: in sets, tenant first."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import starmap
@@ -359,10 +359,10 @@ async def known_addresses(keys: Iterable[AddressKey], session: AsyncSession) -> 
 
 
 async def acquaintance(
-    messages: Iterable[MessageKey], addresses: Collection[AddressKey], session: Session
+    messages: Iterable[MessageKey], addresses: Iterable[AddressKey], session: Session
 ) -> Acquaintance:
     """What is known of messages that arrive from these addresses; the conversations in it are locked."""
-    wanted = _WANTED_ADDRESSES.of(sorted(addresses))
+    wanted = _WANTED_ADDRESSES.of(addresses)
     there, holders, threads = await session.ask(
         (_KNOWN_MESSAGES, _KEYS.of(messages)), (_ADDRESSES, wanted), (_THREADS, wanted)
     )
