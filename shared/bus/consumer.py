@@ -13,9 +13,18 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 
-from shared.bus.kafka import end_subscription, incarnation, only_ours, subscription
+from shared.bus.kafka import (
+    ACK_SECONDS,
+    START_SECONDS,
+    end_subscription,
+    incarnation,
+    only_ours,
+    positions,
+    subscription,
+    undelivered,
+)
 from shared.bus.retry import Fuse, Poison, wait_before
 from shared.bus.waves import waves
 from shared.db import Database, DeadLetter, Statement, UnitOfWork, is_outage
@@ -52,6 +61,11 @@ BEHIND_SECONDS = 0.005
 AT_ONCE_SECONDS = 0.001
 """A poll that takes no longer found what was there already."""
 COMMIT_SECONDS = 1.0
+LOOK_SECONDS = 2.0
+"""How often the broker is asked how much there is."""
+DEAF_SECONDS = 30
+"""How long a client may fail to deliver what the broker has; one that only lost its broker is well again much sooner,
+and keeps its place in the group meanwhile."""
 
 _CLAIM = Statement("""
 INSERT INTO inbox (event_id) SELECT id FROM unnest(CAST(:ids AS uuid[])) AS id ORDER BY id
@@ -102,8 +116,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._done: dict[TopicPartition, int] = {}
         self._reached: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
+        self._drained_at = 0.0
+        """When everything had been taken that the client had fetched."""
         self._handling = asyncio.Lock()
         self._kafka: AIOKafkaConsumer | None = None
+        self._has_its_share = False
+        """Of the partitions; while they are dealt, nobody knows his own."""
         self._leaving = False
 
     @property
@@ -121,20 +139,26 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             kafka = subscription(self._settings, group=f"balcao.{self._service}", client=f"balcao-{self._service}")
             try:
                 with only_ours():
-                    await kafka.start()
+                    async with asyncio.timeout(START_SECONDS):
+                        await kafka.start()
                     kafka.subscribe(self._topics, listener=self)
                     self._kafka = kafka
                     BROKER_CONTACT.set(1)
                     failures = 0
-                    await self._consume(kafka)
-            except (KafkaError, OSError) as error:
+                    async with asyncio.TaskGroup() as group:
+                        watching = group.create_task(self._watch(kafka))
+                        await self._consume(kafka)
+                        watching.cancel()
+            except* (KafkaError, OSError) as errors:
                 failures += 1
                 BROKER_CONTACT.set(0)
-                log.warning("the broker does not answer", reason=describe(error), failures=failures)
+                log.warning("the broker does not answer", reason=describe(errors.exceptions[0]), failures=failures)
                 await asyncio.sleep(wait_before(failures, first=0.2, longest=5))
             finally:
                 await end_subscription(kafka)
                 self._kafka = None
+                # Who subscribes anew begins where the group is.
+                self._forget(self._reached.keys() | self._stalls.keys())
         if self._fuse.blown:
             FUSE_BLOWN.set(1)
             log.error("the fuse has blown: too many dead letters; nothing more is consumed until a restart")
@@ -151,15 +175,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             if records and await self._life(kafka) != life:
                 # Of the new log these are not the first: with them, later events would overtake earlier ones.
                 log.warning("the broker began anew; everything is read again")
-                for kept in (self._stalls, self._done, self._reached):
-                    kept.clear()
                 return
+            for place, run in records.items():
+                self._reached.setdefault(place, run[0].offset)
             polled_at = time.monotonic()
             async with self._handling:
                 await self._handle([_opened(place, one, self._types) for place, run in records.items() for one in run])
                 await self._try_stalls()
             self._reached |= self._done
-            self._measure_lag(kafka)
             await self._commit()
             if records:
                 # What comes meanwhile is handled together, at the price of one.
@@ -178,7 +201,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             timeout_ms=int(self._patience() * 1000), max_records=most
         )
         missing = most - sum(map(len, records.values()))
-        if not (records and behind and missing and time.monotonic() - began < AT_ONCE_SECONDS):
+        if missing:
+            self._drained_at = time.monotonic()
+        if not (records and behind and missing and self._drained_at - began < AT_ONCE_SECONDS):
             return records
         more = await kafka.getmany(timeout_ms=int(MORE_SECONDS * 1000), max_records=missing)
         return {place: [*records.get(place, ()), *more.get(place, ())] for place in {**records, **more}}
@@ -376,27 +401,73 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 # Nothing is lost by it: what is delivered again was claimed before.
                 log.info("offsets were not committed", reason=type(error).__name__)
 
-    def _measure_lag(self, kafka: AIOKafkaConsumer) -> None:
-        behind = dict.fromkeys(self._topics, 0)
-        for place in kafka.assignment():
-            end = kafka.highwater(place)
-            if end is None:
+    async def _watch(self, kafka: AIOKafkaConsumer) -> None:
+        """Measure how much is left to be handled; raises `KafkaError` once the client does not hear what there is.
+
+        A client whose tasks have died of a broker's end says nothing of it: it delivers nothing more, and waits.
+        """
+        unanswered_since: float | None = None
+        ends: Mapping[TopicPartition, int] = {}
+        stood: Mapping[tuple[TopicPartition, int], float] = {}
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = time.monotonic()
+            try:
+                with only_ours():
+                    async with asyncio.timeout(ACK_SECONDS):
+                        reached = await positions(kafka)
+                        left = undelivered(reached, ends) - self._stalls.keys()
+                        ends = await kafka.end_offsets(self._places(kafka))
+            except IllegalStateError:
+                # The partitions were dealt anew meanwhile.
                 continue
+            except (KafkaError, TimeoutError):
+                BROKER_CONTACT.set(0)
+                unanswered_since = unanswered_since or now
+                if now > unanswered_since + DEAF_SECONDS:
+                    raise
+                continue
+            BROKER_CONTACT.set(1)
+            unanswered_since = None
+            if self._has_its_share:
+                self._measure_lag(reached, ends)
+            stood = {at: stood.get(at, now) for at in reached.items() if at[0] in left}
+            # Whoever is busy with what he has does not stand before the rest.
+            if any(self._drained_at > since + DEAF_SECONDS for since in stood.values()):
+                raise KafkaError("what there is is not delivered")
+
+    def _places(self, kafka: AIOKafkaConsumer) -> list[TopicPartition]:
+        return [
+            TopicPartition(topic, number)
+            for topic in self._topics
+            for number in kafka.partitions_for_topic(topic) or ()
+        ]
+
+    def _measure_lag(self, reached: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> None:
+        lags = dict.fromkeys(self._topics, 0)
+        for place, position in reached.items():
             stall = self._stalls.get(place)
-            at = stall.queue[0].record.offset if stall else self._reached.get(place, end)
-            behind[place.topic] += max(0, end - at)
-        for topic, lag in behind.items():
+            at = stall.queue[0].record.offset if stall else self._reached.get(place, position)
+            lags[place.topic] += max(0, ends.get(place, 0) - at)
+        for topic, lag in lags.items():
             CONSUMER_LAG.labels(topic).set(lag)
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        self._has_its_share = False
         async with self._handling:
             await self._commit(at_once=True)
-            for place in revoked:
-                for kept in (self._stalls, self._done, self._reached):
-                    kept.pop(place, None)
+            self._forget(revoked)
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        # What was polled before and handled after they were revoked has left its traces.
+        self._forget(assigned)
+        self._has_its_share = True
         log.info("partitions assigned", count=len(assigned))
+
+    def _forget(self, places: Collection[TopicPartition]) -> None:
+        for place in places:
+            for kept in (self._stalls, self._done, self._reached):
+                kept.pop(place, None)
 
     @staticmethod
     def _resume(kafka: AIOKafkaConsumer, place: TopicPartition) -> None:

@@ -3,13 +3,15 @@
 import asyncio
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, conn
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from shared.events import Record
 from shared.settings import ServiceSettings
@@ -19,10 +21,11 @@ log = structlog.get_logger()
 
 ACK_SECONDS = 5
 CLOSE_SECONDS = 2
+START_SECONDS = 20
 BATCH_BYTES = 512 * 1024
 RECORD_BYTES = 8 * 1024 * 1024
 """What one record may have: the largest body that is taken in, and room for what is said of it."""
-
+_COORDINATING = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task", "_reset_committed_task")
 
 INCARNATION = "incarnation."
 """How the topic is named that marks a life of a broker that forgets."""
@@ -30,6 +33,25 @@ INCARNATION = "incarnation."
 
 class BrokerAwayError(Exception):
     """The broker did not acknowledge in time; nothing is known of what it has."""
+
+
+class _Connection(AIOKafkaConnection):  # type: ignore[misc]
+    """Breaks as the client expects it.
+
+    Of a connection that has just closed, uvloop says `RuntimeError` and not `OSError`, of which the client's own tasks
+    die without a word (aio-libs/aiokafka#1038).
+    """
+
+    def send(self, request: Any, expect_response: bool = True) -> Awaitable[Any]:
+        try:
+            answer: Awaitable[Any] = super().send(request, expect_response)
+        except RuntimeError as error:
+            self.close(reason=CloseReason.CONNECTION_BROKEN, exc=error)
+            raise KafkaConnectionError("the connection has closed") from error
+        return answer
+
+
+conn.AIOKafkaConnection = _Connection
 
 
 @contextmanager
@@ -153,7 +175,7 @@ async def _end(producer: AIOKafkaProducer) -> None:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await producer.stop()
     except Exception:  # noqa: BLE001 - its sender dies of a KeyError when a batch under way fails after it was given up
-        await producer.client.close()
+        await _abandon(producer.client, [])
 
 
 async def incarnation(consumer: AIOKafkaConsumer) -> frozenset[str]:
@@ -177,11 +199,43 @@ def subscription(settings: ServiceSettings, *, group: str | None, client: str) -
     )
 
 
+async def positions(kafka: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+    """The offset that is delivered next of each partition that is assigned; `IllegalStateError` if that changes."""
+    return {place: await kafka.position(place) for place in kafka.assignment()}
+
+
+def undelivered(reached: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> set[TopicPartition]:
+    """The partitions of which not all has been delivered that was there when they ended at `ends`."""
+    return {place for place, offset in reached.items() if offset < ends.get(place, 0)}
+
+
 async def end_subscription(kafka: AIOKafkaConsumer) -> None:
-    """Let go of a subscription, without waiting long for a broker that is away."""
+    """Let go of a subscription, without waiting long for a broker that is away; nothing of it goes on."""
     try:
         with only_ours():
             async with asyncio.timeout(CLOSE_SECONDS):
                 await kafka.stop()
-    except (KafkaError, OSError, TimeoutError) as error:
+    except Exception as error:  # noqa: BLE001 - what its own tasks died of comes out here, and that may be anything
         log.info("reading did not end cleanly", reason=type(error).__name__)
+        coordinator, fetcher = kafka._coordinator, kafka._fetcher  # noqa: SLF001 - there is no public way
+        tasks = [getattr(coordinator, name, None) for name in _COORDINATING]
+        if fetcher is not None:
+            tasks += [fetcher._fetch_task, *fetcher._pending_tasks]  # noqa: SLF001 - as above
+        await _abandon(kafka._client, [task for task in tasks if task is not None])  # noqa: SLF001 - as above
+
+
+async def _abandon(client: AIOKafkaClient, tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """End by force what a stop that was cut short left behind.
+
+    A member of a group that does nothing but beat its heart would keep its share from all others for minutes.
+    """
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+    # It would not close any connection where its own task has died.
+    if client._sync_task is not None and client._sync_task.done():  # noqa: SLF001 - there is no public way
+        client._sync_task = None  # noqa: SLF001 - as above
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await client.close()

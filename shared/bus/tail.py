@@ -11,7 +11,15 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.bus.kafka import end_subscription, incarnation, only_ours, subscription
+from shared.bus.kafka import (
+    START_SECONDS,
+    end_subscription,
+    incarnation,
+    only_ours,
+    positions,
+    subscription,
+    undelivered,
+)
 from shared.bus.retry import wait_before
 from shared.events import TOPICS
 from shared.settings import ServiceSettings
@@ -20,9 +28,8 @@ from shared.telemetry import BROKER_CONTACT, describe
 log = structlog.get_logger()
 
 POLL_SECONDS: Final = 0.5
-START_SECONDS: Final = 20
-PARTITIONS_SECONDS: Final = 10
-"""How often it is looked whether topics have more partitions than were read."""
+LOOK_SECONDS: Final = 10
+"""How often it is looked whether topics have more partitions than were read, or more to be read than was delivered."""
 
 
 class Place(NamedTuple):
@@ -109,7 +116,7 @@ class Tail:
         BROKER_CONTACT.set(1)
         if beginning is not None:
             yield beginning
-        looked_at = time.monotonic()
+        looked_at, ends = time.monotonic(), dict[TopicPartition, int]()
         while True:
             with only_ours():
                 found = await kafka.getmany(timeout_ms=int(POLL_SECONDS * 1000))
@@ -121,12 +128,16 @@ class Tail:
             for place, run in found.items():
                 self._next[Place(*place)] = run[-1].offset + 1
             yield [_placed(record) for run in found.values() for record in run]
-            if time.monotonic() - looked_at > PARTITIONS_SECONDS:
-                looked_at = time.monotonic()
+            if time.monotonic() - looked_at > LOOK_SECONDS:
                 with only_ours():
-                    if not await self._places(kafka) <= self._next.keys():
-                        log.info("there are more partitions than were read")
-                        return
+                    async with asyncio.timeout(START_SECONDS):
+                        if not await self._places(kafka) <= self._next.keys():
+                            log.info("there are more partitions than were read")
+                            return
+                        if undelivered(await positions(kafka), ends):
+                            raise KafkaError("what there was is not delivered")
+                        ends = await kafka.end_offsets([TopicPartition(*place) for place in self._next])
+                looked_at = time.monotonic()
 
     async def _assign(self, kafka: AIOKafkaConsumer) -> Beginning | None:
         """Take every place, where reading had come to; the beginning, if this is one."""

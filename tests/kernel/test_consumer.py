@@ -18,12 +18,12 @@ from services.conversation.settings import Settings
 from shared.bus import Consumer, Poison, Publisher
 from shared.bus.consumer import Hears
 from shared.db import Database, DeadLetter, Job, UnitOfWork, Waiting
-from shared.events import Envelope, Event, Record
+from shared.events import Event, Record
 from shared.events.conversation import ContactAdded
 from shared.events.ingest import Content, MessageEdited, MessageReceived, MessageRevoked
 from shared.ids import new_id
 from shared.settings import ServiceSettings
-from tests.support.events import NOON, message_received
+from tests.support.events import as_record, message_received
 from tests.support.machine import BrokerAddress, Machine
 from tests.support.outbox import said
 from tests.support.server import administering, away
@@ -93,12 +93,6 @@ class Ear:
     async def letters(self, tenant_id: UUID) -> Sequence[DeadLetter]:
         async with self.database.unit_of_work([tenant_id]) as uow:
             return (await uow.session.scalars(select(DeadLetter).where(DeadLetter.tenant_id == tenant_id))).all()
-
-
-def as_record(event: Event | Record) -> Record:
-    if isinstance(event, Record):
-        return event
-    return event.in_envelope(Envelope(new_id(), NOON)).to_record()
 
 
 def about(message: MessageReceived) -> dict[str, Any]:

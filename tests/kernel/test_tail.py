@@ -149,7 +149,7 @@ async def test_a_broker_that_forgot_is_read_anew_from_its_beginning(machine: Mac
 async def test_places_that_come_later_are_read_from_their_beginning_and_the_others_read_on(
     machine: Machine, broker_address: BrokerAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "PARTITIONS_SECONDS", 0.1)
+    monkeypatch.setattr(tail, "LOOK_SECONDS", 0.1)
     late = Topic(f"late-{new_id()}.events", partitions=2)
     monkeypatch.setitem(cast("dict[str, Topic]", TOPICS), late.name, late)
     settings = machine.settings(ServiceSettings, "gateway", broker_address)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from shared.events import Envelope, Event, Record
 from shared.events.ingest import Address, Content, MessageReceived
 from shared.ids import new_id
 
@@ -26,3 +27,10 @@ def message_received(tenant_id: UUID, who: str = "5511987654321", number: int = 
         "content": Content(type="text", text=f"text {number}"),
     }
     return MessageReceived(**fields | changes)
+
+
+def as_record(event: Event | Record) -> Record:
+    """As it is published."""
+    if isinstance(event, Record):
+        return event
+    return event.in_envelope(Envelope(new_id(), NOON)).to_record()
