@@ -25,6 +25,7 @@ from tests.chaos.reconciliation import Verdict, missing, reconcile
 from tests.chaos.stage import BEHAVIOUR, CAUGHT_UP_SECONDS, Stage, Writing, caught_up, evidence_of, stage
 
 REPORT: Final = REPOSITORY / ".local" / "chaos.json"
+_BROKEN: Final = REPOSITORY / ".local" / "chaos-broken"
 _ROOM: Final = {"GATEWAY_REQUESTS_PER_MINUTE_AND_KEY": "60000"}
 _SHOWN: Final = 5
 """How many faults of a kind are told; the report has all."""
@@ -75,13 +76,18 @@ async def main(seed: int, *, short: bool) -> bool:
 
     async with (
         running_set(root, free_ports().base, kafka=kafka, environment=_ROOM) as running,
-        stage(running, root, tell) as on_stage,
+        stage(running, root, tell, commits=kafka == "apache") as on_stage,
     ):
         tell("everything is ready")
         played = await _play_all(on_stage, seed, short=short)
         tell("everything is reconciled")
     _report(seed, kafka, played)
-    return all(one.is_clean for one in played)
+    is_clean = all(one.is_clean for one in played)
+    if not is_clean:
+        # The next run begins in an empty folder.
+        kept = shutil.copytree(root / "logs", _BROKEN / str(seed), dirs_exist_ok=True)
+        _say(f"its logs are kept in {kept}")
+    return is_clean
 
 
 async def _play_all(on_stage: Stage, seed: int, *, short: bool) -> list[Played]:

@@ -2,21 +2,36 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.keys import Keys
+from deploy.local.plan import HOST
 from deploy.local.postgres import Postgres
 from deploy.local.running import RunningSet
-from deploy.processes import PROCESSES
+from deploy.processes import PROCESSES, card_of
+from shared.events import TOPICS
 from tests.chaos.reconciliation import Load, Routed, Stored
 
 LOOK_SECONDS: Final = 0.1
+_BROKER_SECONDS: Final = 10
+_PLACES: Final = {
+    process: [
+        TopicPartition(topic, number)
+        for topic in sorted({event.topic() for event in card_of(process).hears})
+        for number in range(TOPICS[topic].partitions)
+    ]
+    for process in PROCESSES
+    if card_of(process).hears
+}
+"""By process, all that it hears of."""
 _AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _HISTORY: Final = """
@@ -70,8 +85,11 @@ _STATIONS: Final = (
 class Books:
     """The databases of one set."""
 
-    def __init__(self, running: RunningSet, root: Path) -> None:
+    def __init__(self, running: RunningSet, root: Path, *, commits: bool) -> None:
         self._running = running
+        self._servers = f"{HOST}:{running.ports['broker']}"
+        self._commits = commits
+        """Whether those who listen tell the broker how far they are."""
         self._admin_url = Postgres(root, running.ports["postgres"], Keys.of(root).derived("postgres")).admin_url
 
     async def arrived(self, ids: Collection[str]) -> int:
@@ -115,8 +133,26 @@ class Books:
         for process in PROCESSES:
             found[f"outbox of {process}"] = await self._count(process, _OUTBOX)
             found[f"overdue jobs of {process}"] = await self._count(process, _OVERDUE)
-            found[f"lag of {process}"] = await self.gauge(process, "balcao_consumer_lag")
+            found[f"lag that {process} tells of"] = await self.gauge(process, "balcao_consumer_lag")
+        if self._commits:
+            found |= {f"lag of {process}": lag for process, lag in (await self._lags()).items()}
         return {what: count for what, count in found.items() if count}
+
+    async def _lags(self) -> dict[str, int]:
+        """By process, how much of what it hears is not committed: as the broker has it, not as the process believes."""
+        found: dict[str, int] = {}
+        async with asyncio.timeout(_BROKER_SECONDS), AsyncExitStack() as stack:
+            reader = AIOKafkaConsumer(bootstrap_servers=self._servers)
+            stack.push_async_callback(reader.stop)
+            await reader.start()
+            admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
+            stack.push_async_callback(admin.close)
+            await admin.start()
+            for process, places in _PLACES.items():
+                ends = await reader.end_offsets(places)
+                committed = await admin.list_consumer_group_offsets(f"balcao.{process}", partitions=places)
+                found[process] = sum(end - max(0, committed[place].offset) for place, end in ends.items())
+        return found
 
     async def gauge(self, process: str, name: str) -> int:
         """What a process measures, all labels added up; raises `httpx.HTTPError` while it is away."""

@@ -153,9 +153,9 @@ class Staff:
 
 
 @asynccontextmanager
-async def stage(running: RunningSet, root: Path, tell: Callable[[str], None]) -> AsyncIterator[Stage]:
-    """Everybody in his place, until the block ends."""
-    books = Books(running, root)
+async def stage(running: RunningSet, root: Path, tell: Callable[[str], None], *, commits: bool) -> AsyncIterator[Stage]:
+    """Everybody in his place, until the block ends; `commits` as `Books` has it."""
+    books = Books(running, root, commits=commits)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         clients = {one["id"]: await enter(gateway(running, one["key"])) for one in running.demo["agents"]}
