@@ -15,16 +15,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from shared.bus.kafka import (
-    ACK_SECONDS,
-    START_SECONDS,
-    end_subscription,
-    incarnation,
-    only_ours,
-    positions,
-    subscription,
-    undelivered,
-)
+from shared.bus.kafka import START_SECONDS, Watch, end_subscription, incarnation, only_ours, subscription
 from shared.bus.retry import Fuse, Poison, wait_before
 from shared.bus.waves import waves
 from shared.db import Database, DeadLetter, Statement, UnitOfWork, is_outage
@@ -156,7 +147,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await asyncio.sleep(wait_before(failures, first=0.2, longest=5))
             finally:
                 await end_subscription(kafka)
-                self._kafka = None
+                self._kafka, self._has_its_share = None, False
                 # Who subscribes anew begins where the group is.
                 self._forget(self._reached.keys() | self._stalls.keys())
         if self._fuse.blown:
@@ -402,46 +393,31 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 log.info("offsets were not committed", reason=type(error).__name__)
 
     async def _watch(self, kafka: AIOKafkaConsumer) -> None:
-        """Measure how much is left to be handled; raises `KafkaError` once the client does not hear what there is.
-
-        A client whose tasks have died of a broker's end says nothing of it: it delivers nothing more, and waits.
-        """
-        unanswered_since: float | None = None
-        ends: Mapping[TopicPartition, int] = {}
-        stood: Mapping[tuple[TopicPartition, int], float] = {}
+        """Measure how much is left to be handled; raises `KafkaError` once the client has gone deaf."""
+        watch, unanswered_since = Watch(kafka, self._topics), None
+        stands_since: Mapping[tuple[TopicPartition, int], float] = {}
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            now = time.monotonic()
+            now, drained_at = time.monotonic(), self._drained_at
             try:
-                with only_ours():
-                    async with asyncio.timeout(ACK_SECONDS):
-                        reached = await positions(kafka)
-                        left = undelivered(reached, ends) - self._stalls.keys()
-                        ends = await kafka.end_offsets(self._places(kafka))
+                stands = await watch.look()
             except IllegalStateError:
-                # The partitions were dealt anew meanwhile.
                 continue
             except (KafkaError, TimeoutError):
                 BROKER_CONTACT.set(0)
-                unanswered_since = unanswered_since or now
+                unanswered_since, stands_since = unanswered_since or now, {}
                 if now > unanswered_since + DEAF_SECONDS:
                     raise
                 continue
             BROKER_CONTACT.set(1)
             unanswered_since = None
             if self._has_its_share:
-                self._measure_lag(reached, ends)
-            stood = {at: stood.get(at, now) for at in reached.items() if at[0] in left}
-            # Whoever is busy with what he has does not stand before the rest.
-            if any(self._drained_at > since + DEAF_SECONDS for since in stood.values()):
+                self._measure_lag(watch.reached, watch.ends)
+            waiting = [at for at in stands.items() if at[0] not in self._stalls]
+            stands_since = {at: stands_since.get(at, now) for at in waiting}
+            # Whoever is busy with what he has does not wait for the rest.
+            if any(drained_at > since + DEAF_SECONDS for since in stands_since.values()):
                 raise KafkaError("what there is is not delivered")
-
-    def _places(self, kafka: AIOKafkaConsumer) -> list[TopicPartition]:
-        return [
-            TopicPartition(topic, number)
-            for topic in self._topics
-            for number in kafka.partitions_for_topic(topic) or ()
-        ]
 
     def _measure_lag(self, reached: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> None:
         lags = dict.fromkeys(self._topics, 0)
@@ -466,8 +442,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _forget(self, places: Collection[TopicPartition]) -> None:
         for place in places:
-            for kept in (self._stalls, self._done, self._reached):
-                kept.pop(place, None)
+            self._done.pop(place, None)
+            self._reached.pop(place, None)
+            if self._stalls.pop(place, None) is not None and self._kafka is not None:
+                self._resume(self._kafka, place)
 
     @staticmethod
     def _resume(kafka: AIOKafkaConsumer, place: TopicPartition) -> None:

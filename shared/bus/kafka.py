@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 from collections import defaultdict
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -45,6 +45,9 @@ class _Connection(AIOKafkaConnection):  # type: ignore[misc]
     def send(self, request: Any, expect_response: bool = True) -> Awaitable[Any]:
         try:
             answer: Awaitable[Any] = super().send(request, expect_response)
+        except (KafkaError, NotImplementedError):
+            # They are runtime errors too, and say something else.
+            raise
         except RuntimeError as error:
             self.close(reason=CloseReason.CONNECTION_BROKEN, exc=error)
             raise KafkaConnectionError("the connection has closed") from error
@@ -199,14 +202,50 @@ def subscription(settings: ServiceSettings, *, group: str | None, client: str) -
     )
 
 
-async def positions(kafka: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-    """The offset that is delivered next of each partition that is assigned; `IllegalStateError` if that changes."""
-    return {place: await kafka.position(place) for place in kafka.assignment()}
+class Watch:
+    """Looks, beside a reader, whether its client still delivers what the broker has.
 
+    A client whose tasks have died of a broker's end says nothing of it: it delivers nothing more, and waits.
+    """
 
-def undelivered(reached: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> set[TopicPartition]:
-    """The partitions of which not all has been delivered that was there when they ended at `ends`."""
-    return {place for place, offset in reached.items() if offset < ends.get(place, 0)}
+    def __init__(self, kafka: AIOKafkaConsumer, topics: Iterable[str]) -> None:
+        self._kafka = kafka
+        self._topics = sorted(topics)
+        self.reached: Mapping[TopicPartition, int] = {}
+        """The offset that is delivered next of each partition that is assigned."""
+        self.ends: Mapping[TopicPartition, int] = {}
+        """Where each partition of the topics ends."""
+
+    async def look(self) -> Mapping[TopicPartition, int]:
+        """Where the reader stands, in each partition of which it was delivered nothing since the last look, though that
+        knew of more.
+
+        Raises `KafkaError` and `TimeoutError` when the broker does not tell in five seconds, and `IllegalStateError`
+        when the partitions are dealt anew meanwhile.
+        """
+        with only_ours():
+            async with asyncio.timeout(ACK_SECONDS):
+                before = self.reached
+                self.reached = {place: await self._kafka.position(place) for place in self._kafka.assignment()}
+                stands = {
+                    place: offset
+                    for place, offset in self.reached.items()
+                    if before.get(place) == offset < self.ends.get(place, 0)
+                }
+                if not (places := self._places()):
+                    raise KafkaError("none of the topics is known")
+                self.ends = await self._kafka.end_offsets(places)
+        return stands
+
+    def _places(self) -> list[TopicPartition]:
+        # One that has no leader would be asked for until the time is over, and the others are heard meanwhile.
+        leader = self._kafka._client.cluster.leader_for_partition  # noqa: SLF001 - there is no public way
+        every = (
+            TopicPartition(topic, number)
+            for topic in self._topics
+            for number in self._kafka.partitions_for_topic(topic) or ()
+        )
+        return [place for place in every if leader(place) not in {None, -1}]
 
 
 async def end_subscription(kafka: AIOKafkaConsumer) -> None:

@@ -11,15 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.bus.kafka import (
-    START_SECONDS,
-    end_subscription,
-    incarnation,
-    only_ours,
-    positions,
-    subscription,
-    undelivered,
-)
+from shared.bus.kafka import START_SECONDS, Watch, end_subscription, incarnation, only_ours, subscription
 from shared.bus.retry import wait_before
 from shared.events import TOPICS
 from shared.settings import ServiceSettings
@@ -116,7 +108,7 @@ class Tail:
         BROKER_CONTACT.set(1)
         if beginning is not None:
             yield beginning
-        looked_at, ends = time.monotonic(), dict[TopicPartition, int]()
+        looked_at, watch = time.monotonic(), Watch(kafka, self._topics)
         while True:
             with only_ours():
                 found = await kafka.getmany(timeout_ms=int(POLL_SECONDS * 1000))
@@ -134,9 +126,8 @@ class Tail:
                         if not await self._places(kafka) <= self._next.keys():
                             log.info("there are more partitions than were read")
                             return
-                        if undelivered(await positions(kafka), ends):
-                            raise KafkaError("what there was is not delivered")
-                        ends = await kafka.end_offsets([TopicPartition(*place) for place in self._next])
+                if await watch.look():
+                    raise KafkaError("what there is is not delivered")
                 looked_at = time.monotonic()
 
     async def _assign(self, kafka: AIOKafkaConsumer) -> Beginning | None:

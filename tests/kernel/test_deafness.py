@@ -1,7 +1,8 @@
 """A client of the broker that has died without a word: it is noticed, replaced, and leaves nothing behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
@@ -55,12 +56,17 @@ class Ear:
     def __init__(self, machine: Machine, broker: BrokerAddress, tenant_id: UUID) -> None:
         self.tenant_id = tenant_id
         self.database = machine.database("metrics")
-        settings = machine.settings(ServiceSettings, "metrics", broker)
+        settings = machine.settings(ServiceSettings, "metrics", broker, retry_attempts=50)
         self.consumer = Consumer(f"deaf-{tenant_id}", {MessageReceived: [self.hear]}, self.database, settings)
         self.publisher = Publisher(broker.servers, idempotent=settings.broker_idempotent)
         self.heard: set[str] = set()
+        self.before: Callable[[MessageReceived], Awaitable[None]] | None = None
+        """What is done before an event of ours is heard."""
 
     async def hear(self, events: Sequence[MessageReceived], uow: UnitOfWork) -> None:  # noqa: ARG002 - as handlers are called
+        for event in events:
+            if self.before is not None and event.tenant_id == self.tenant_id:
+                await self.before(event)
         self.heard |= {event.provider_message_id for event in events if event.tenant_id == self.tenant_id}
 
     async def say(self, number: int) -> MessageReceived:
@@ -97,7 +103,7 @@ async def listening(machine: Machine, broker: BrokerAddress, tenant_id: UUID) ->
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumer, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(consumer, "ACK_SECONDS", 1)
+    monkeypatch.setattr("shared.bus.kafka.ACK_SECONDS", 1)
     monkeypatch.setattr(consumer, "DEAF_SECONDS", 1)
     monkeypatch.setattr(tail, "LOOK_SECONDS", 0.5)
 
@@ -120,6 +126,27 @@ async def test_who_has_read_everything_is_not_taken_for_deaf(
     async with listening(machine, broker_address, tenant_id) as ear:
         first = ear.kafka
         await asyncio.sleep(2.5)
+        assert ear.kafka is first
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("fails", [False, True], ids=["busy", "stalled"])
+async def test_who_cannot_take_what_there_is_is_not_taken_for_deaf(
+    machine: Machine, broker_address: BrokerAddress, tenant_id: UUID, *, fails: bool
+) -> None:
+    free_at = 0.0
+
+    async def hold_up(event: MessageReceived) -> None:
+        if fails and time.monotonic() < free_at:
+            raise LookupError("not yet")
+        await asyncio.sleep(free_at - time.monotonic())
+
+    async with listening(machine, broker_address, tenant_id) as ear:
+        first, ear.before, free_at = ear.kafka, hold_up, time.monotonic() + 3
+        held = await ear.say(1)
+        await asyncio.sleep(0.5)
+        await ear.say(2)
+        await ear.until_heard(held)
         assert ear.kafka is first
 
 
@@ -157,7 +184,7 @@ async def test_a_reader_without_a_group_asks_anew_too(
     async def read_on() -> None:
         async for piece in reading.read():
             if isinstance(piece, Sequence):
-                read.update(placed.headers["ce_id"] for placed in piece)
+                read.update(placed.headers.get("ce_id", b"") for placed in piece)
 
     async def until_read(publisher: Publisher) -> None:
         record = as_record(message_received(new_id()))
