@@ -1,7 +1,7 @@
 """What the operating system tells of the machine and its processes: CPU, memory, and what the hypervisor took."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -12,6 +12,11 @@ import psutil
 def cpu_seconds(pids: Mapping[str, int]) -> dict[str, float]:
     """What each process has spent so far, with its children."""
     return {name: _spent(psutil.Process(pid)) for name, pid in pids.items()}
+
+
+def waited_seconds(pids: Iterable[int]) -> float:
+    """How long all threads of these processes and of their children have waited so far for a core to run on."""
+    return sum(_waited(psutil.Process(pid)) for pid in pids)
 
 
 def resident_megabytes(pids: Mapping[str, int]) -> dict[str, float]:
@@ -81,6 +86,17 @@ def _spent(process: psutil.Process) -> float:
         return 0.0
     own = times.user + times.system + times.children_user + times.children_system
     return own + sum(_spent(child) for child in children)
+
+
+def _waited(process: psutil.Process) -> float:
+    found = 0.0
+    # Threads and children come and go.
+    with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+        for thread in Path(f"/proc/{process.pid}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found += int((thread / "schedstat").read_text().split()[1]) / 1e9
+        found += sum(_waited(child) for child in process.children())
+    return found
 
 
 def _kilobytes(pid: int, name: str) -> int:

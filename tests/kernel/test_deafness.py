@@ -56,7 +56,7 @@ class Ear:
     def __init__(self, machine: Machine, broker: BrokerAddress, tenant_id: UUID) -> None:
         self.tenant_id = tenant_id
         self.database = machine.database("metrics")
-        settings = machine.settings(ServiceSettings, "metrics", broker, retry_attempts=50)
+        settings = machine.settings(ServiceSettings, "metrics", broker, retry_attempts=1000)
         self.consumer = Consumer(f"deaf-{tenant_id}", {MessageReceived: [self.hear]}, self.database, settings)
         self.publisher = Publisher(broker.servers, idempotent=settings.broker_idempotent)
         self.heard: set[str] = set()

@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.bench.chains import Chain, quiet
 from tests.bench.figures import Figure, latency
-from tests.bench.machine import cpu_seconds, going_on, standing_still
+from tests.bench.machine import cpu_seconds, going_on, standing_still, waited_seconds
 from tests.bench.setting import CUSTOMERS, Setting, since_now
 
 RATES: Final = (200, 500)
@@ -30,6 +30,8 @@ class Steadiness:
     """The same until the history began to take it in, as the id tells that it has there."""
     cost: Mapping[str, float]
     """Microseconds of CPU a message, by process."""
+    waited: float
+    """Milliseconds a message that threads of the chain were ready and had no core."""
     heard: Sequence[float] = ()
     """Seconds until a listener heard of it, where the chain tells that."""
 
@@ -39,6 +41,7 @@ class Steadiness:
         if self.heard:
             yield from latency(f"{name}-heard", f"inbound → heard by a listener, {what}", self.heard, _PERCENTS)
         yield Figure(f"{name}-total", f"CPU a message with Postgres and broker, {what}", sum(self.cost.values()), "µs")
+        yield Figure(f"{name}-waited", f"ready and without a core, a message, {what}", self.waited, "ms")
 
 
 async def steady(setting: Setting) -> list[Figure]:
@@ -59,9 +62,11 @@ async def steady(setting: Setting) -> list[Figure]:
 async def _held(chain: Chain, rate: int, setting: Setting) -> Steadiness:
     await _listening(chain, setting)
     texts = setting.texts(islice(cycle(CUSTOMERS), rate * SECONDS))
-    since, before = since_now(), cpu_seconds(chain.processes)
+    pids = chain.processes.values()
+    since, before, waited = since_now(), cpu_seconds(chain.processes), waited_seconds(pids)
     outcome = await setting.post(chain, texts, seconds=SECONDS, rate=rate)
     cost = chain.cost(before, len(texts))
+    waited = (waited_seconds(pids) - waited) / len(texts) * 1000
     await chain.done(len(texts), since, within=_DRAIN_SECONDS)
     made_at, wall = await chain.made_since(since), time.time() - time.monotonic()
     heard_at = await chain.heard_since(since)
@@ -70,6 +75,7 @@ async def _held(chain: Chain, rate: int, setting: Setting) -> Steadiness:
         outcome.waits,
         [made_at[id_] - at for id_, at in posted.items()],
         cost,
+        waited,
         [heard_at[id_] - at for id_, at in posted.items() if id_ in heard_at],
     )
 
