@@ -267,8 +267,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._done[place] = delivery.record.offset + 1
             if self._fuse.blown:
                 return
-        if self._stalls.pop(place, None) is not None and self._kafka is not None:
-            self._resume(self._kafka, place)
+        self._go_on_with(place)
 
     async def _try(self, delivery: Delivery) -> float | None:
         """None when the event is settled, with effect or as a dead letter; else how many seconds to wait."""
@@ -362,6 +361,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._kafka is not None and place in self._kafka.assignment():
             self._kafka.pause(place)
 
+    def _go_on_with(self, place: TopicPartition) -> None:
+        if self._stalls.pop(place, None) and self._kafka is not None and place in self._kafka.assignment():
+            self._kafka.resume(place)
+
     async def _try_stalls(self) -> None:
         now = time.monotonic()
         for place, stall in list(self._stalls.items()):
@@ -444,13 +447,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         for place in places:
             self._done.pop(place, None)
             self._reached.pop(place, None)
-            if self._stalls.pop(place, None) is not None and self._kafka is not None:
-                self._resume(self._kafka, place)
-
-    @staticmethod
-    def _resume(kafka: AIOKafkaConsumer, place: TopicPartition) -> None:
-        if place in kafka.assignment():
-            kafka.resume(place)
+            self._go_on_with(place)
 
 
 async def give(hears: Hears, events: Sequence[Event], uow: UnitOfWork) -> None:

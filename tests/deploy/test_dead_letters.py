@@ -15,9 +15,9 @@ from deploy.local import dead_letters as local
 from deploy.processes import PROCESSES
 from services.conversation.models import Message
 from shared.db import Database, DeadLetter
-from shared.events import Envelope, Record
+from shared.events import Record
 from shared.ids import new_id
-from tests.support.events import NOON, message_received
+from tests.support.events import NOON, as_record, message_received
 from tests.support.machine import Machine
 
 
@@ -36,7 +36,7 @@ async def conversation(machine: Machine) -> AsyncIterator[Database]:
 
 
 def record(tenant_id: UUID, number: int) -> Record:
-    return message_received(tenant_id, number=number).in_envelope(Envelope(new_id(), NOON)).to_record()
+    return as_record(message_received(tenant_id, number=number))
 
 
 async def bury(database: Database, tenant_id: UUID | None, buried: Record, reason: str, *, data: bytes) -> UUID:

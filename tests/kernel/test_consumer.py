@@ -3,7 +3,6 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -23,6 +22,7 @@ from shared.events.conversation import ContactAdded
 from shared.events.ingest import Content, MessageEdited, MessageReceived, MessageRevoked
 from shared.ids import new_id
 from shared.settings import ServiceSettings
+from tests.support.consuming import consuming
 from tests.support.events import as_record, message_received
 from tests.support.machine import BrokerAddress, Machine
 from tests.support.outbox import said
@@ -97,16 +97,6 @@ class Ear:
 
 def about(message: MessageReceived) -> dict[str, Any]:
     return {name: getattr(message, name) for name in MessageRevoked.model_fields}
-
-
-@asynccontextmanager
-async def consuming(consumer: Consumer) -> AsyncIterator[None]:
-    running = asyncio.create_task(consumer.run())
-    try:
-        yield
-    finally:
-        consumer.leave()
-        await asyncio.wait_for(running, 15)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

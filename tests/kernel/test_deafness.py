@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -14,30 +14,20 @@ from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.protocol.fetch import FetchRequest
 from prometheus_client import REGISTRY
 
-from shared.bus import Consumer, Publisher, Tail, consumer, tail
+from shared.bus import Consumer, Publisher, consumer
 from shared.bus.kafka import end_subscription, subscription
 from shared.db import UnitOfWork
 from shared.events.ingest import MessageReceived
 from shared.ids import new_id
 from shared.settings import ServiceSettings
+from tests.support.consuming import consuming
 from tests.support.events import as_record, message_received
 from tests.support.machine import BrokerAddress, Machine
 from tests.support.server import away
+from tests.support.silence import silence
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.kafka
-
-
-def silence(client: AIOKafkaClient, kind: Any) -> None:
-    """Let no request of a kind be answered any more."""
-    send = client.send
-
-    async def answer(node_id: Any, request: Any, **how: Any) -> Any:
-        if isinstance(request, kind):
-            await asyncio.Event().wait()
-        return await send(node_id, request, **how)
-
-    client.send = answer
 
 
 def end_its_task(client: AIOKafkaClient) -> None:
@@ -89,13 +79,11 @@ class Ear:
 @asynccontextmanager
 async def listening(machine: Machine, broker: BrokerAddress, tenant_id: UUID) -> AsyncIterator[Ear]:
     ear = Ear(machine, broker, tenant_id)
-    running = asyncio.create_task(ear.consumer.run())
     try:
-        await ear.until_heard(await ear.say(0))
-        yield ear
+        async with consuming(ear.consumer):
+            await ear.until_heard(await ear.say(0))
+            yield ear
     finally:
-        ear.consumer.leave()
-        await asyncio.wait_for(running, 15)
         await ear.publisher.close()
         await ear.database.close()
 
@@ -105,7 +93,6 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumer, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr("shared.bus.kafka.ACK_SECONDS", 1)
     monkeypatch.setattr(consumer, "DEAF_SECONDS", 1)
-    monkeypatch.setattr(tail, "LOOK_SECONDS", 0.5)
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -163,49 +150,6 @@ async def test_a_client_whose_task_has_died_is_replaced(
 
         await until(is_replaced)
         await ear.until_heard(await ear.say(1))
-
-
-@pytest.mark.usefixtures("_impatient")
-async def test_a_reader_without_a_group_asks_anew_too(
-    machine: Machine, broker_address: BrokerAddress, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clients: list[AIOKafkaClient] = []
-
-    def subscribed(*args: Any, **kwargs: Any) -> AIOKafkaConsumer:
-        kafka = subscription(*args, **kwargs)
-        clients.append(kafka._client)
-        return kafka
-
-    monkeypatch.setattr(tail, "subscription", subscribed)
-    settings = machine.settings(ServiceSettings, "gateway", broker_address)
-    reading = Tail(["ingest.events"], settings, client="test", seconds=600, most=1000, before=0)
-    read: set[bytes] = set()
-
-    async def read_on() -> None:
-        async for piece in reading.read():
-            if isinstance(piece, Sequence):
-                read.update(placed.headers.get("ce_id", b"") for placed in piece)
-
-    async def until_read(publisher: Publisher) -> None:
-        record = as_record(message_received(new_id()))
-        await publisher.publish([record])
-
-        async def is_read() -> bool:
-            return record.headers["ce_id"].encode() in read
-
-        await until(is_read)
-
-    publisher = Publisher(broker_address.servers, idempotent=settings.broker_idempotent)
-    running = asyncio.create_task(read_on())
-    await until_read(publisher)
-    silence(clients[-1], FetchRequest)
-    await until_read(publisher)
-    await until_read(publisher)
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
-    await publisher.close()
-    assert len(clients) > 1
 
 
 async def test_a_connection_that_closes_at_the_wrong_moment_is_only_made_anew(

@@ -6,19 +6,25 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.fetch import FetchRequest
 
 from deploy.local.brokers import BROKER_SECONDS, Embedded
 from deploy.local.journal import Journal
 from deploy.local.plan import free_ports
 from deploy.local.supervisor import supervised
 from shared.bus import Beginning, Place, Placed, Publisher, Tail, tail
+from shared.bus.kafka import subscription
 from shared.bus.topics import create_topics
 from shared.events import TOPICS, Record, Topic
 from shared.ids import new_id
 from shared.settings import ServiceSettings
 from tests.support.machine import BrokerAddress, Machine
+from tests.support.silence import silence
 from tests.support.waiting import until
 
 TOPIC = "conversation.events"
@@ -163,3 +169,31 @@ async def test_places_that_come_later_are_read_from_their_beginning_and_the_othe
         await reader.until_read(*later, times=2)
     assert reader.ids.count(early) == 1
     assert len(reader.beginnings) == 1
+
+
+@pytest.mark.kafka
+async def test_a_reader_who_is_delivered_nothing_though_there_is_more_asks_anew(
+    machine: Machine, broker_address: BrokerAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "LOOK_SECONDS", 0.5)
+    clients: list[AIOKafkaClient] = []
+
+    def subscribed(*args: Any, **kwargs: Any) -> AIOKafkaConsumer:
+        kafka = subscription(*args, **kwargs)
+        clients.append(kafka._client)
+        return kafka
+
+    monkeypatch.setattr(tail, "subscription", subscribed)
+    settings = machine.settings(ServiceSettings, "gateway", broker_address)
+    async with publishing(settings) as publisher, reading(settings) as reader:
+
+        async def is_read(name: UUID) -> None:
+            await publisher.publish([record(name)])
+            await reader.until_read(name)
+
+        await is_read(new_id())
+        silence(clients[-1], FetchRequest)
+        # One request is on its way already.
+        await is_read(new_id())
+        await is_read(new_id())
+    assert len(clients) > 1

@@ -63,10 +63,10 @@ async def _held(chain: Chain, rate: int, setting: Setting) -> Steadiness:
     await _listening(chain, setting)
     texts = setting.texts(islice(cycle(CUSTOMERS), rate * SECONDS))
     pids = chain.processes.values()
-    since, before, waited = since_now(), cpu_seconds(chain.processes), waited_seconds(pids)
+    since, before, waited_before = since_now(), cpu_seconds(chain.processes), waited_seconds(pids)
     outcome = await setting.post(chain, texts, seconds=SECONDS, rate=rate)
     cost = chain.cost(before, len(texts))
-    waited = (waited_seconds(pids) - waited) / len(texts) * 1000
+    waited = (waited_seconds(pids) - waited_before) / len(texts) * 1000
     await chain.done(len(texts), since, within=_DRAIN_SECONDS)
     made_at, wall = await chain.made_since(since), time.time() - time.monotonic()
     heard_at = await chain.heard_since(since)
