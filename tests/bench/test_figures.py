@@ -2,7 +2,10 @@
 
 from math import isnan
 
+import pytest
+
 from tests.bench.figures import Circumstances, Figure, Target, as_json, percentile, table
+from tests.bench.steps.saturation import growth
 
 LEAST = Target(0.4, at_least=True, of_bare=True)
 RATE = Figure("rate", "messages", 1200, "/s", LEAST, "bare-rate")
@@ -35,6 +38,23 @@ def test_the_file_keeps_all_figures_by_name() -> None:
     assert kept["rate"] == {"value": 1200, "unit": "/s", "target": "≥ 0.4 × bare", "met": True, "baseline": 3000}
     assert kept["wait-p99"] == {"value": 120.5, "unit": "ms", "target": "≤ 100", "met": False, "baseline": None}
     assert kept["bare-rate"]["target"] is None
+
+
+@pytest.mark.parametrize(("later", "bare_later", "met"), [(450, 200, True), (470, 200, False), (500, 250, True)])
+def test_a_message_may_grow_dearer_with_the_machine_but_not_with_the_history(
+    later: float, bare_later: float, met: bool
+) -> None:
+    measured = {"first": (400, 200), "later": (later, bare_later)}
+    figures = [
+        Figure(f"{chain}{when}-{kind}", kind, value, "µs")
+        for when, values in measured.items()
+        for chain, value in zip(("", "bare-"), values, strict=True)
+        for kind in ("python", "postgres", "broker")
+    ]
+    kept = as_json([*figures, *growth(figures)])
+    assert kept["growth-python"]["value"] == pytest.approx(later / 400)
+    assert kept["growth-python"]["met"] is met
+    assert not list(growth(figures[:6]))
 
 
 def test_a_step_that_was_disturbed_says_so() -> None:
