@@ -2,31 +2,53 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from shared.db.bell import Bell
 from shared.db.database import is_outage
 
 T = TypeVar("T")
 
-PACE_SECONDS: Final = 0.01
-"""From the beginning of one commit to that of the next: each that is spared spares all who hear of it later a batch.
-
-Who comes alone does not wait for it, and where a commit takes as long, nobody does (decision 17).
-"""
+SHORTEST_SECONDS: Final = 0.01
+LONGEST_SECONDS: Final = 0.03
+_TIMES_AS_LONG: Final = 5
+"""As a commit takes: so a busy machine, on which it takes longer, is spared more of them."""
+_WEIGHT: Final = 1 / 4
+"""Of one commit in how long they take."""
+_LATE: Final = 16
+"""The commits by which it is told how many callers come together."""
+ENOUGH: Final = 32
+"""Callers among whom the price of a commit is shared well enough."""
 
 
 class TooBusyError(Exception):
     """More is waiting to be written than may wait."""
 
 
+class Pace:
+    """From the beginning of one commit to that of the next, in seconds: each that is spared spares all who hear of it
+    later a batch, and leaves the cores of a busy machine to them (decision 17)."""
+
+    def __init__(self) -> None:
+        self.seconds = SHORTEST_SECONDS
+
+    def took(self, seconds: float) -> None:
+        """Follow how long a commit took."""
+        wanted = min(max(_TIMES_AS_LONG * seconds, SHORTEST_SECONDS), LONGEST_SECONDS)
+        self.seconds += (wanted - self.seconds) * _WEIGHT
+
+
 class GroupCommit(Generic[T]):
     """Writes what concurrent callers bring in as few transactions as possible.
 
     `write` is given the items of all callers that wait, in the order in which they came, and returns when they are
-    durable; who comes soon after others waits for more of them. `at_once` bounds the weight of a transaction, `waiting`
-    that of what waits for one, each as `weigh` tells it; what one caller brings stays together, whatever its weight.
+    durable. Who comes soon after others waits for more of them, at the `Pace`, until there are as many as came together
+    of late: so nobody waits for who waits himself to be answered. `at_once` bounds the weight of a transaction,
+    `waiting` that of what waits for one, each as `weigh` tells it; what one caller brings stays together, whatever its
+    weight.
     """
 
     def __init__(
@@ -44,7 +66,10 @@ class GroupCommit(Generic[T]):
         self._queue: list[_Brought[T]] = []
         self._waiting = 0
         self._writer: asyncio.Task[None] | None = None
+        self.pace = Pace()
         self._next_at = 0.0
+        self._together: deque[int] = deque(maxlen=_LATE)
+        self._enough = Bell()
 
     async def add(self, items: Sequence[T]) -> None:
         """Return when `items` are durable; raises what `write` raised, or `TooBusyError`."""
@@ -54,6 +79,8 @@ class GroupCommit(Generic[T]):
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(_Brought(items, weight, durable))
         self._waiting += weight
+        if self._is_enough:
+            self._enough.ring()
         if self._writer is None:
             self._writer = asyncio.create_task(self._drain())
         await durable
@@ -66,12 +93,26 @@ class GroupCommit(Generic[T]):
     async def _drain(self) -> None:
         try:
             while self._queue:
-                if self._waiting < self._at_once:
-                    await asyncio.sleep(self._next_at - time.monotonic())
-                self._next_at = time.monotonic() + PACE_SECONDS
+                await self._wait_for_more()
+                began = time.monotonic()
                 await self._settle(self._take())
+                self.pace.took(time.monotonic() - began)
+                self._next_at = began + self.pace.seconds
         finally:
             self._writer = None
+
+    async def _wait_for_more(self) -> None:
+        while not self._is_enough:
+            seconds = self._next_at - time.monotonic()
+            if seconds <= 0 or not await self._enough.rest(seconds):
+                break
+        # Who comes at the same moment shares it.
+        await asyncio.sleep(0)
+
+    @property
+    def _is_enough(self) -> bool:
+        as_many = min(max(self._together, default=1), ENOUGH)
+        return len(self._queue) >= as_many or self._waiting >= self._at_once
 
     async def _settle(self, group: "Sequence[_Brought[T]]") -> None:
         try:
@@ -99,6 +140,7 @@ class GroupCommit(Generic[T]):
             count += 1
         group, self._queue = self._queue[:count], self._queue[count:]
         self._waiting -= weight
+        self._together.append(count)
         return group
 
 

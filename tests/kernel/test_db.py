@@ -49,6 +49,7 @@ from shared.db import (
     is_outage,
     is_unique_violation,
 )
+from shared.db.group_commit import ENOUGH, LONGEST_SECONDS, SHORTEST_SECONDS, Pace
 from shared.db.migrations import current, newest, upgrade
 from shared.db.tables import Claimed, Kernel, Waiting
 from shared.ids import new_id
@@ -675,20 +676,103 @@ class TestGroupCommit:
         await asyncio.gather(*tasks)
         assert book.groups == [["a", "b"]]
 
-    async def test_who_comes_soon_after_a_commit_waits_for_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("shared.db.group_commit.PACE_SECONDS", 0.3)
+    async def test_who_comes_alone_after_many_waits_for_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.slow_down(monkeypatch, 0.3)
         book = self.Book()
         book.open.set()
         commit = GroupCommit(book.write, at_once=3, waiting=100)
-        await commit.add(["a"])
-        tasks = self.begin(commit, ["b"])
+        await asyncio.gather(*self.begin(commit, ["a"], ["b"], ["c"]))
+        tasks = self.begin(commit, ["d"])
         await asyncio.sleep(0.02)
-        tasks += self.begin(commit, ["c"])
+        tasks += self.begin(commit, ["e"])
         await asyncio.gather(*tasks)
-        began = asyncio.get_running_loop().time()
-        await asyncio.gather(*self.begin(commit, ["d"], ["e"], ["f"]))
-        assert asyncio.get_running_loop().time() - began < 0.2, "what was full waited for more"
-        assert book.groups == [["a"], ["b", "c"], ["d", "e", "f"]]
+        assert book.groups == [["a", "b", "c"], ["d", "e"]]
+
+    async def test_a_full_group_waits_for_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.slow_down(monkeypatch, 60)
+        book = self.Book()
+        book.open.set()
+        commit = GroupCommit(book.write, at_once=3, waiting=100)
+        for _ in range(2):
+            async with asyncio.timeout(30):
+                await asyncio.gather(*self.begin(commit, ["a"], ["b"], ["c"]))
+        assert [len(group) for group in book.groups] == [3, 3]
+
+    async def test_who_always_comes_alone_waits_for_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.slow_down(monkeypatch, 60)
+        book = self.Book()
+        book.open.set()
+        commit = GroupCommit(book.write, at_once=100, waiting=100)
+        async with asyncio.timeout(30):
+            for item in "abc":
+                await commit.add([item])
+        assert book.groups == [["a"], ["b"], ["c"]]
+
+    @pytest.mark.parametrize(("together", "enough"), [(5, 5), (ENOUGH + 10, ENOUGH)])
+    async def test_as_many_as_came_together_of_late_wait_for_no_more(
+        self, monkeypatch: pytest.MonkeyPatch, together: int, enough: int
+    ) -> None:
+        self.slow_down(monkeypatch, 60)
+        book = self.Book()
+        book.open.set()
+        commit = GroupCommit(book.write, at_once=100, waiting=100)
+        async with asyncio.timeout(30):
+            await asyncio.gather(*self.begin(commit, *(["one"] for _ in range(together))))
+        waiting = self.begin(commit, *(["one"] for _ in range(enough - 1)))
+        await asyncio.sleep(0.02)
+        assert not any(task.done() for task in waiting)
+        async with asyncio.timeout(30):
+            await asyncio.gather(*waiting, commit.add(["the last"]))
+        assert [len(group) for group in book.groups] == [together, enough]
+
+    async def test_commits_are_apart_from_beginning_to_beginning(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.slow_down(monkeypatch, 1)
+        clock, begun = asyncio.get_running_loop().time, []
+
+        async def write(_: Sequence[str]) -> None:
+            begun.append(clock())
+            await asyncio.sleep(0.6)
+
+        commit = GroupCommit(write, at_once=100, waiting=100)
+        await asyncio.gather(*self.begin(commit, ["a"], ["b"]))
+        await commit.add(["c"])
+        assert 0.95 < begun[1] - begun[0] < 1.5
+
+    async def test_how_far_is_learned_from_how_long_they_take(self) -> None:
+        async def write(_: Sequence[str]) -> None:
+            await asyncio.sleep(0.02)
+
+        commit = GroupCommit(write, at_once=100, waiting=100)
+        for item in "abc":
+            await commit.add([item])
+        assert commit.pace.seconds > SHORTEST_SECONDS
+
+    @staticmethod
+    def slow_down(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+        for bound in ("SHORTEST_SECONDS", "LONGEST_SECONDS"):
+            monkeypatch.setattr(f"shared.db.group_commit.{bound}", seconds)
+
+    def test_commits_that_take_little_follow_one_another_soon(self) -> None:
+        pace = Pace()
+        for _ in range(100):
+            pace.took(0.001)
+        assert pace.seconds == SHORTEST_SECONDS
+
+    def test_the_longer_commits_take_the_farther_they_are_apart(self) -> None:
+        pace, paces = Pace(), []
+        for seconds in (0.003, 0.005, 5.0):
+            for _ in range(100):
+                pace.took(seconds)
+            paces.append(pace.seconds)
+        assert paces == pytest.approx([0.015, 0.025, LONGEST_SECONDS])
+        for _ in range(100):
+            pace.took(0.001)
+        assert pace.seconds == pytest.approx(SHORTEST_SECONDS), "a slow machine that is well again is served as before"
+
+    def test_one_slow_commit_among_fast_ones_changes_little(self) -> None:
+        pace = Pace()
+        pace.took(5.0)
+        assert SHORTEST_SECONDS < pace.seconds <= SHORTEST_SECONDS + (LONGEST_SECONDS - SHORTEST_SECONDS) / 4
 
     async def test_one_callers_fault_is_his_alone(self) -> None:
         book = self.Book()
