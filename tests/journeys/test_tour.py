@@ -94,7 +94,7 @@ PROMISES: Mapping[str, Callable[[list[Any]], bool]] = {
     "Read her conversation": _conversation_of_maria,
     "The same `Idempotency-Key` twice makes one note": _one_note,
     "the second one is refused with 412": _settled_once,
-    "one of them is given the conversation": _given_to_an_agent,
+    "again one of them is given it": _given_to_an_agent,
     "The status tells what became of the answer": _answer_has_left,
     "What happens comes as it happens": _told_as_it_happened,
     "A text without a body is kept as it came": _kept_as_it_came,
