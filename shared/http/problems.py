@@ -24,6 +24,9 @@ from shared.telemetry import current_trace_id
 MOST_ERRORS: Final = 20
 """How many of the mistakes in a request are told at once."""
 
+_NO_OBJECT: Final = frozenset({"missing", "model_attributes_type", "model_type", "dict_type"})
+"""What the check calls it when a whole body is absent or is no JSON object, as one is that came under another type."""
+
 
 class Problem(Exception):
     """An answer that says what went wrong. `detail` is read by the caller: it never holds personal data."""
@@ -149,7 +152,7 @@ def as_problem(error: Exception) -> Problem:
         case Problem():
             problem = error
         case RequestValidationError():
-            problem = Invalid(errors=[_pointed(one) for one in islice(error.errors(), MOST_ERRORS)])
+            problem = Invalid(errors=_mistakes(error))
         case HTTPException():
             problem = _BY_STATUS.get(error.status_code, Broken if error.status_code >= 500 else BadRequest)()
             problem.headers |= {name: value for name, value in (error.headers or {}).items() if name == "Allow"}
@@ -172,9 +175,43 @@ def answer_with_problems(app: FastAPI) -> None:
         app.add_exception_handler(kind, answer)
 
 
-def _pointed(error: Mapping[str, Any]) -> dict[str, str]:
+def _mistakes(refused: RequestValidationError) -> list[dict[str, str]]:
+    """What is wrong in a request, where it stands in what was sent."""
+    # Where a field may be left out, the check says beside what is wrong that null were right, which says nothing.
+    errors = [error for error in refused.errors() if error["type"] != "none_required"] or refused.errors()
+    return [_mistake(error, refused.body) for error in islice(errors, MOST_ERRORS)]
+
+
+def _mistake(error: Mapping[str, Any], body: Any) -> dict[str, str]:
     where, *path = error["loc"]
-    pointer = "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in path)
-    if where == "body":
-        return {"pointer": f"/{pointer}" if path else "", "detail": error["msg"]}
-    return {"pointer": f"{where}:{pointer}", "detail": error["msg"]}
+    detail = error["msg"].removeprefix("Value error, ")
+    if where != "body":
+        return {"pointer": f"{where}:{'/'.join(map(str, path))}", "detail": detail}
+    if error["type"] == "json_invalid":
+        return {"pointer": "", "detail": f"is not JSON: {error['ctx']['error']}, at character {error['loc'][1] + 1}"}
+    if not path and error["type"] in _NO_OBJECT:
+        return {"pointer": "", "detail": "must be a JSON object, sent as application/json"}
+    return {"pointer": _pointer(_within(body, error)), "detail": detail}
+
+
+def _within(body: Any, error: Mapping[str, Any]) -> list[str | int]:
+    """The path without the names of our own shapes, which the check writes into it where more than one would do."""
+    steps: list[str | int] = []
+    _, *path = error["loc"]
+    for place, step in enumerate(path, 1):
+        match body:
+            case dict() if step in body:
+                body = body[step]
+            case list() if isinstance(step, int) and step < len(body):
+                body = body[step]
+            case dict() if place == len(path) and (error["type"] == "missing" or error["input"] is not body):
+                pass  # what was left out
+            case _:
+                continue
+        steps.append(step)
+    return steps
+
+
+def _pointer(steps: Sequence[str | int]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)

@@ -5,7 +5,8 @@ import base64
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
 import httpx
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import APIRouter, Depends, Request, Response
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, model_validator
 from sqlalchemy import select, text
 
 from services.metrics.app import service as metrics
@@ -33,6 +34,7 @@ from shared.http import (
     NotFound,
     Page,
     Paging,
+    Present,
     TransactionRoute,
     Work,
     check_version,
@@ -75,12 +77,29 @@ class Part(Body):
     number: int
 
 
+class Temper(StrEnum):
+    CALM = "calm"
+    WILD = "wild"
+
+
+class Mood(Body):
+    words: list[str]
+    temper: Present[Temper] = Field(None)
+
+
 class NewZone(Body):
     """A row of a table, and what shall go wrong after it was written."""
 
     zone: str = Field("Europe/Lisbon", min_length=2)
     parts: list[Part] = Field([])
     fails: str | None = None
+    mood: Present[Mood] = Field(None)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.mood and self.fails:
+            raise ValueError("has a mood or fails, not both")
+        return self
 
 
 SERVICE = Service("metrics", ServiceSettings, metrics.location, Table, api=[router])
@@ -187,7 +206,29 @@ class TestProblems:
 
     async def test_a_body_that_is_not_json_is_invalid(self, client: httpx.AsyncClient) -> None:
         answer = await client.post("/zones", content=b"{", headers={"content-type": "application/json"})
-        assert set(problem(answer, 422, "invalid")) == {"errors"}
+        assert problem(answer, 422, "invalid")["errors"] == [
+            {
+                "pointer": "",
+                "detail": "is not JSON: Expecting property name enclosed in double quotes, at character 2",
+            }
+        ]
+
+    @pytest.mark.parametrize(
+        ("content", "kind"),
+        [
+            (b'{"zone": "Europe/Lisbon"}', "text/plain"),
+            (b'{"zone": "Europe/Lisbon"}', "application/x-www-form-urlencoded"),
+            (b"[]", "application/json"),
+            (b"", "application/json"),
+        ],
+    )
+    async def test_what_comes_for_a_body_is_told_what_it_must_be(
+        self, client: httpx.AsyncClient, content: bytes, kind: str
+    ) -> None:
+        answer = await client.post("/zones", content=content, headers={"content-type": kind})
+        assert problem(answer, 422, "invalid")["errors"] == [
+            {"pointer": "", "detail": "must be a JSON object, sent as application/json"}
+        ]
 
     async def test_each_fault_of_a_body_is_pointed_at(self, client: httpx.AsyncClient) -> None:
         body = {"zone": "", "colour": "blue", "parts": [{"number": 1}, {"number": "x", "a/b": 1}]}
@@ -199,6 +240,27 @@ class TestProblems:
             "/parts/1/a~1b",
         }
         assert "blue" not in str(told)
+
+    @pytest.mark.parametrize(
+        ("mood", "pointers"),
+        [
+            ("odd", ["/mood"]),
+            (None, ["/mood"]),
+            ({}, ["/mood/words"]),
+            ({"words": ["a", 1]}, ["/mood/words/1"]),
+            ({"words": [], "temper": "odd"}, ["/mood/temper"]),
+            ({"words": [], "Mood": 1}, ["/mood/Mood"]),
+        ],
+    )
+    async def test_a_pointer_leads_through_the_body_as_it_came(
+        self, client: httpx.AsyncClient, mood: object, pointers: list[str]
+    ) -> None:
+        told = problem(await client.post("/zones", json={"mood": mood}), 422, "invalid")
+        assert [error["pointer"] for error in told["errors"]] == pointers
+
+    async def test_a_body_whose_members_do_not_fit_together_is_told_why(self, client: httpx.AsyncClient) -> None:
+        answer = await client.post("/zones", json={"mood": {"words": []}, "fails": "broken"})
+        assert problem(answer, 422, "invalid")["errors"] == [{"pointer": "", "detail": "has a mood or fails, not both"}]
 
     async def test_a_parameter_that_is_wrong_is_named(self, client: httpx.AsyncClient) -> None:
         told = problem(await client.get("/zones/no-id"), 422, "invalid")
